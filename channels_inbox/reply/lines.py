@@ -1,0 +1,64 @@
+"""Decide what one line of a mail is, whether it came from plain text or from HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+#: Zero-width characters, soft hyphens and direction marks: clients put them into attribution lines.
+_INVISIBLE = dict.fromkeys(
+    [0x00AD, 0x034F, 0x061C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
+)
+_SPACES = re.compile(r"\s+")
+
+
+@dataclass(slots=True)
+class Line:
+    """One visible line.
+
+    ``start``/``end`` count characters (plain text) or tokens (HTML). ``depth`` is the quote level,
+    ``machine`` is true where only a mail program writes such a quote, ``attribution`` where it marked the
+    line as «so-and-so wrote», ``rule`` where a ruler stands directly above, ``head`` where the client's
+    own marker of an answered mail does.
+    """
+
+    text: str
+    start: int
+    end: int
+    depth: int = 0
+    machine: bool = False
+    attribution: bool = False
+    rule: bool = False
+    head: bool = False
+    forward: bool = False
+
+    @property
+    def blank(self) -> bool:
+        return not self.text
+
+
+def clean_line(text: str) -> str:
+    """Return the line without invisible characters, every run of white space one blank."""
+    if not text.isascii():
+        text = text.translate(_INVISIBLE)
+    return _SPACES.sub(" ", text).strip()
+
+
+def next_filled(lines: Sequence[Line], at: int) -> int:
+    """Return the index of the first line with text from ``at`` on, ``len(lines)`` when there is none."""
+    while at < len(lines) and lines[at].blank:
+        at += 1
+    return at
+
+
+def end_of_block(lines: Sequence[Line], at: int) -> int:
+    """Return the index after the last quoted line of the quote that holds line ``at``."""
+    last = at
+    while at < len(lines):
+        if lines[at].text:
+            if not lines[at].depth:
+                break
+            last = at
+        at += 1
+    return last + 1
