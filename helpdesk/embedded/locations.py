@@ -20,6 +20,11 @@ SPACE_TO_START = 100 * 1024 * 1024
 SPACE_TO_CREATE = 300 * 1024 * 1024
 
 
+def is_given(name: str) -> bool:
+    """True when the environment has the variable, itself or as a file (the readers of helpdesk.lib.env do the same)."""
+    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+
+
 def data_directory(option: str | None = None) -> Path:
     """The data directory (`--data`, DATA_DIR, else `data/` in the checkout), made when absent, ours and usable.
 

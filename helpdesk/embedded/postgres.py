@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
@@ -30,14 +29,15 @@ from helpdesk.embedded.postgres_binaries import (
 )
 from helpdesk.embedded.processes import (
     Identity,
-    end_process,
     is_running,
     postgres_identity,
 )
-from helpdesk.embedded.sockets import answers
+from helpdesk.embedded.server import Server
 
 DATABASE = "presteza"
 PATIENCE = 30.0
+RECOVERY_PATIENCE = 600.0  # a server that lives but takes no connections yet replays its log: let it
+PASSING = ("already exists", "still in use")  # what is left of a killed server goes away within moments
 # A small office on a machine that also runs the rest; the wheel's defaults assume nothing at all.
 SETTINGS = {
     "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "60",
@@ -51,30 +51,8 @@ THROW_AWAY = {
 }  # fmt: skip
 
 
-@dataclass
-class Postgres:
-    """A running server: `url` for DATABASE_URL, `stop()`; `healthy()` for the supervisor."""
 
-    url: str
-    pid: int
-    socket: Path
-    data: Path
-    process: subprocess.Popen | None = None
-
-    def healthy(self) -> bool:
-        """True while the server lives and takes connections."""
-        if self.process is not None and self.process.poll() is not None:
-            return False
-        return is_running(self.pid) and answers(self.socket)
-
-    def stop(self) -> None:
-        """Fast shutdown (open transactions roll back, everything is on disk); returns when it has ended."""
-        with start_lock(self.data):
-            end_process(self.pid, self.process, polite=signal.SIGINT, hard=signal.SIGQUIT, seconds=60)
-            shutil.rmtree(self.socket.parent, ignore_errors=True)
-
-
-def start_postgres(data: Path, *, durable: bool = True, identity: Identity | None = None) -> Postgres:
+def start_postgres(data: Path, *, durable: bool = True, identity: Identity | None = None) -> Server:
     """Start, or adopt, the server whose cluster lies in `data/postgres`; made when absent, database included.
 
     `durable=False` is for throw-away test clusters (no fsync). `identity` is chosen unless given. Raises Refusal
@@ -127,29 +105,30 @@ def _require_cluster(cluster: Path, binaries: Path, who: Identity, *, durable: b
 
 def _start_or_adopt(
     data: Path, cluster: Path, binaries: Path, who: Identity, directory: Path, *, durable: bool
-) -> Postgres:
+) -> Server:
     url = f"postgres://postgres@/{DATABASE}?host={directory}"
     socket = directory / ".s.PGSQL.5432"
-    deadline = time.monotonic() + PATIENCE
     process: subprocess.Popen | None = None
     log = data / "logs" / "postgres.log"
     rotate_log(log)
-    while time.monotonic() < deadline:
+    began, written = time.monotonic(), 0
+    while True:
         pid = process.pid if process else running_postmaster(cluster)
         if pid and accepts(directory):
-            return Postgres(url=url, pid=pid, socket=socket, data=data, process=process)
+            return Server(url, pid, socket, data, process, endings=(signal.SIGINT, signal.SIGQUIT), patience=60)
         if process and process.poll() is not None:
-            words = _last_words(log, since=started)
-            if "already exists" not in words and "still in use" not in words:
+            words = _last_words(log, since=written)
+            if not any(reason in words for reason in PASSING) or time.monotonic() - began > PATIENCE:
                 raise _failure(cluster, words)
             process = pid = None
         if not pid:
             _forget_dead_server(cluster, socket)
-            started = log.stat().st_size if log.exists() else 0
+            written = log.stat().st_size if log.exists() else 0
             command = [binaries / "postgres", "-D", cluster, "-k", directory, *_options(durable)]
             process = who.start(command, env=environment(), log=log, death=signal.SIGINT)
+        elif time.monotonic() - began > RECOVERY_PATIENCE:
+            raise _failure(cluster, _("no answer for %(seconds)d seconds") % {"seconds": RECOVERY_PATIENCE})
         time.sleep(0.05)
-    raise _failure(cluster, _("no answer for %(seconds)d seconds") % {"seconds": PATIENCE})
 
 
 def _options(durable: bool) -> list[str]:

@@ -62,6 +62,8 @@ def die_with_parent(death: int) -> Callable[[], None]:
     parent = os.getpid()
 
     def ask_kernel() -> None:
+        if not hasattr(_libc, "prctl"):  # only Linux has it; elsewhere no embedded server runs
+            return
         _libc.prctl(_PR_SET_PDEATHSIG, death, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)

@@ -8,6 +8,8 @@ from pathlib import Path
 from helpdesk.embedded.language import Refusal
 from helpdesk.embedded.language import gettext as _
 
+LISTENER = "PRESTEZA_LISTENER"  # environment variable: the file descriptor handed to the web process
+
 
 def answers(path: Path) -> bool:
     """True when something listens at the unix socket."""

@@ -9,42 +9,20 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from helpdesk.embedded.language import Refusal
 from helpdesk.embedded.language import gettext as _
 from helpdesk.embedded.locations import rotate_log, socket_directory, start_lock
-from helpdesk.embedded.processes import Identity, end_process, is_running
-from helpdesk.embedded.sockets import answers, ask, listener_pid
+from helpdesk.embedded.processes import Identity, end_process
+from helpdesk.embedded.server import Server
+from helpdesk.embedded.sockets import ask, listener_pid
 
 PATIENCE = 20.0
 
 
-@dataclass
-class Valkey:
-    """A running server: `url` for REDIS_URL, `stop()`; `healthy()` for the supervisor."""
 
-    url: str
-    pid: int
-    socket: Path
-    data: Path
-    process: subprocess.Popen | None = None
-
-    def healthy(self) -> bool:
-        """True while the server lives and takes connections."""
-        if self.process is not None and self.process.poll() is not None:
-            return False
-        return is_running(self.pid) and answers(self.socket)
-
-    def stop(self) -> None:
-        """Write what is to be written and end; returns when it has ended."""
-        with start_lock(self.data):
-            end_process(self.pid, self.process, polite=signal.SIGTERM, hard=signal.SIGKILL, seconds=15)
-            shutil.rmtree(self.socket.parent, ignore_errors=True)
-
-
-def start_valkey(data: Path) -> Valkey:
+def start_valkey(data: Path) -> Server:
     """Start, or adopt, the server whose files lie in `data/valkey`. Raises Refusal with one sentence."""
     place = data / "valkey"
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,7 +38,7 @@ def start_valkey(data: Path) -> Valkey:
     raise Refusal(_("The embedded Valkey does not start; see %(log)s.") % {"log": data / "logs" / "valkey.log"})
 
 
-def _start_or_adopt(data: Path, place: Path, socket: Path) -> Valkey | None:
+def _start_or_adopt(data: Path, place: Path, socket: Path) -> Server | None:
     """The server, or None when it ended by itself or never answered."""
     log = data / "logs" / "valkey.log"
     rotate_log(log)
@@ -72,7 +50,7 @@ def _start_or_adopt(data: Path, place: Path, socket: Path) -> Valkey | None:
         if answer := _answer(socket):
             pid = process.pid if process else listener_pid(socket)
             if answer == "ready" and pid:
-                return Valkey(url=f"unix://{socket}", pid=pid, socket=socket, data=data, process=process)
+                return Server(f"unix://{socket}", pid, socket, data, process, endings=(signal.SIGTERM, signal.SIGKILL), patience=15)
         elif process is None:
             process = Identity().start(_command(place, socket), env=os.environ, log=log, death=signal.SIGTERM)
         time.sleep(0.03)
