@@ -25,7 +25,9 @@ _WEEKDAY = (
 )
 _DATE = (
     r"(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{4}[/.-]\d{1,2}[/.-]\d{1,2}"
-    rf"|\d{{1,2}}(?:º|°|st|nd|rd|th)?[ -]*(?:de |del )?{_MONTH}\b\.?(?:,? ?(?:de |del |-)?\d{{2,4}})?"
+    # Yahoo's app writes «17 17e nov. 17e 2026».
+    rf"|\d{{1,2}}(?:º|°|\.|st|nd|rd|th)?[ -]*(?:de |del |\d{{1,2}}e )?{_MONTH}\b\.?"
+    r"(?:,? ?(?:de |del |\d{1,2}e |-)?\d{2,4})?"
     rf"|{_MONTH}\b\.? \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?)"
 )
 _TIME = r"(?:\d{1,2} ?[:h.] ?\d{2}(?:[:.]\d{2})?|\d{1,2} ?(?:h|am|pm)\b)"
@@ -34,10 +36,12 @@ TIME = re.compile(rf"(?<!\d){_TIME}", re.IGNORECASE)
 ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:@]{1,64}@[^\s<>()\[\]\"',;:@]{1,190}")
 
 _LEAD = r"(?:em|no dia|na|aos|a|dia|on|el d[ií]a|el|at|le|am|il|op)"
-_DATED = re.compile(
-    rf"(?:{_LEAD} )?,? ?(?:{_WEEKDAY}(?:,? (?:dia|el|on|the)?)?,? ?)?(?:{_DATE})(?![\w/])", re.IGNORECASE
+_DAY = rf",? ?(?:{_WEEKDAY}(?:,? (?:dia|el|on|the)?)?,? ?)?(?:{_DATE})(?![\w/])"
+_AT = r"[,.]? ?(?:-|at|às|as|à\(s\)|a las|a la\(s\)|em|um|alle ore|à|,)? ?"
+_DATED = re.compile(rf"(?P<lead>{_LEAD} )?{_DAY}(?:{_AT}(?P<time>{_TIME})|,)", re.IGNORECASE)
+_TIMED = re.compile(
+    rf"(?P<lead>(?:às|as|at|a las) )(?P<time>{_TIME}) ?(?:de|do dia|del|on|,)? ?(?:{_DATE})(?![\w/])", re.IGNORECASE
 )
-_TIMED = re.compile(rf"(?:às|as|at|a las) {_TIME} ?(?:de|do dia|del|on|,)? ?(?:{_DATE})(?![\w/])", re.IGNORECASE)
 _VERB = (
     r"(?:escreveu|escreveram|escribi[óo]|wrote|enviou|mandou|envi[óo]|sent|schrieb|a écrit|ha scritto|schreef"
     r"|va escriure)"
@@ -50,6 +54,7 @@ _NAME_FIRST = re.compile(
 )
 _STAMP_FIRST = re.compile(r"^\d{4}[-/]\d\d[-/]\d\d,? \d{1,2}:\d\d[^<>]{0,120}<[^<>]+>[>) ]* ?:$")
 _QUOTING = re.compile(r"^(?:quoting|citando(?: a)?|mensagem citada por|citação de|mensaje citado por) .*:$", re.IGNORECASE)
+_LAST = ":-—*_]|\"”»"
 _EDGE = " \t*_|[]«»“”\""
 _DASHES = re.compile(r"^[-–—‐]{2,} ?(?=\w)")
 
@@ -61,40 +66,47 @@ class Attribution(NamedTuple):
     open_ended: bool
 
 
+class _Match(NamedTuple):
+    open_ended: bool
+    anchored: bool  # it begins with a word that begins attributions
+
+
 def read_attribution(lines: Sequence[Line], at: int) -> Attribution | None:
-    """Return the attribution that starts on line ``at``, joined over up to four lines, or None."""
-    joined, depth = "", lines[at].depth
+    """Return the attribution that starts on line ``at``, joined over up to four lines, or None.
+
+    When a later one of the joined lines starts one as well, the first line is the customer's own.
+    """
+    joined: list[str] = []
     for end in range(at, min(at + MAX_LINES, len(lines))):
         line = lines[end]
-        if line.blank or line.depth != depth:
-            break
-        joined = f"{joined} {line.text}" if joined else line.text
-        if len(joined) > MAX_CHARS:
-            break
+        if line.blank or line.depth != lines[at].depth or len(line.text) > MAX_CHARS:
+            return None
+        joined.append(line.text)
         # Only a colon or a row of dashes ends one: most lines stop here.
-        if joined[-1] in ":-—*_]|\"”»":
-            found = _judge(joined)
-            if found is not None:
-                return Attribution(end + 1, found)
-            if line.attribution:
-                return Attribution(end + 1, bool(ADDRESS.search(joined) and DATE.search(joined)))
+        if line.text[-1] in _LAST and (found := _judge(joined)) is not None:
+            later = (_judge(joined[skip:]) for skip in range(1, len(joined)))
+            rival = any(match is not None and match.anchored >= found.anchored for match in later)
+            return None if rival else Attribution(end + 1, found.open_ended)
+        if line.text[-1] in _LAST and line.attribution and lines[at].attribution:
+            whole = " ".join(joined)
+            return Attribution(end + 1, bool(ADDRESS.search(whole) and DATE.search(whole)))
     return None
 
 
-def _judge(joined: str) -> bool | None:
-    """Return None for no attribution, else whether it holds alone (it names date and address)."""
-    text = joined.strip(_EDGE)
-    text = _DASHES.sub("", text).lstrip(_EDGE)
+def _judge(joined: Sequence[str]) -> _Match | None:
+    """Return None for no attribution; it holds alone when it names date and address."""
+    text = _DASHES.sub("", " ".join(joined)[:MAX_CHARS].strip(_EDGE)).lstrip(_EDGE)
     if not text or text[-1] not in ":-—":
         return None
     address = bool(ADDRESS.search(text))
-    if _VERB_END.search(text) and (_DATED.match(text) or _TIMED.match(text)):
-        return address if address or TIME.search(text) else None
-    if _NAME_FIRST.match(text):
-        return address if address or TIME.search(text) else None
+    if _VERB_END.search(text) and (dated := _DATED.match(text) or _TIMED.match(text)):
+        if dated["time"] or (address and len(joined) == 1):
+            return _Match(address, bool(dated["lead"]))
+    if _NAME_FIRST.match(text) and (address or TIME.search(text)):
+        return _Match(address, anchored=False)
     if address and _STAMP_FIRST.match(text):
-        return True
-    return False if address and _is_foreign(text) else None
+        return _Match(open_ended=True, anchored=False)
+    return _Match(open_ended=False, anchored=False) if address and _is_foreign(text) else None
 
 
 def _is_foreign(text: str) -> bool:

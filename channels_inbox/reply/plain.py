@@ -9,12 +9,14 @@ from channels_inbox.reply.tokens import Kind, Token, attributes, decode, tokeniz
 
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "pre", "blockquote"})
 _ROWS = frozenset({"table", "tbody", "thead", "tfoot", "tr", "caption", "ul", "ol", "li", "pre"})
+_LISTS = frozenset({"ul", "ol", "menu", "dir"})
 _NO_MARGIN = re.compile(r"class=[\"']?[^\"'>]*MsoNormal|margin(?:-top)?: ?0", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t\r\n\f\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 #: What newsletters use to fill their preview line; U+200D stays, emoji are joined by it.
 _FILLERS = dict.fromkeys([0x00AD, 0x034F, 0x061C, 0x180E, 0x200B, 0x200C, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x2007])
 _BLANKS = re.compile(r"\n{3,}")
 _LINK = re.compile(r"(?:https?://|mailto:|tel:)[^\s<>\"]{1,2000}", re.IGNORECASE)
+_SCHEME = re.compile(r"^(?:mailto|tel):", re.IGNORECASE)
 _SAME = re.compile(r"^(?:https?://|mailto:|tel:)?(?:www\.)?", re.IGNORECASE)
 _ITEM = re.compile(r" *- ")
 _SPACES_ONLY = re.compile(r"  +")
@@ -40,16 +42,19 @@ class _Writer:
         self.html = html
         self.out: list[str] = []
         self.line: list[str] = []
-        self.links: list[tuple[str, int]] = []
+        self.link: tuple[str, int] | None = None  # address and first piece of the open link
         self.lists = self.pre = self.cells = 0  # how many are open
         self.filled = self.tabbed = False  # the line has words; a tab stands at its end
+        self.spaced = False  # a hard blank makes an empty paragraph a blank line
         self.soft = False  # a paragraph of a table cell ended: a line break if more follows in the cell
         self.tight = False  # the last paragraph has no margin (Outlook's)
         self.gap = False  # a paragraph ended: a blank line before the next text
 
     def text(self, token: Token) -> None:
         text = decode(self.html[token.start : token.end]).translate(_FILLERS)
-        if not text.isspace():
+        if text.isspace():
+            self.spaced = self.spaced or "\u00a0" in text
+        elif text:
             if self.soft:
                 self.break_line()
             self.filled, self.tabbed = True, False
@@ -70,16 +75,17 @@ class _Writer:
 
     def break_line(self, *, forced: bool = False) -> None:
         text = "".join(self.line)
+        spaced = self.spaced and not self.cells
         self.line = []
-        self.soft = self.filled = self.tabbed = False
-        self.links.clear()
+        self.soft = self.filled = self.tabbed = self.spaced = False
+        self.link = None
         text = text.rstrip() if self.pre else _tidy(text)
         if text:
             if self.gap and self.out:
                 self.out.append("")
             self.out.append(text)
             self.gap = False
-        elif forced:
+        elif forced or spaced:
             self.out.append("")
 
     def finish(self) -> str:
@@ -93,15 +99,17 @@ class _Writer:
             return
         if not (opens and self.line and self.line[-1].endswith("- ") and len(self.line) == 1):
             self.break_line()  # a block that opens right after a bullet stays on its line
+        if not opens and name in _LISTS:
+            self.lists = max(0, self.lists - 1)
         if name in _PARAGRAPHS:
             if opens:
-                self.tight = bool(_NO_MARGIN.search(self.html, token.start, token.end))
+                self.tight = name == "p" and bool(_NO_MARGIN.search(self.html, token.start, token.end))
             self.gap = self.gap or not (self.tight or self.lists)
         if name == "pre":
             self.pre = max(0, self.pre + (1 if opens else -1))
-        elif name in {"ul", "ol", "menu", "dir"}:
-            self.lists = max(0, self.lists + (1 if opens else -1))
-        elif name == "li" and opens:
+        elif opens and name in _LISTS:
+            self.lists += 1
+        elif opens and name == "li":
             self.line.append("  " * min(max(0, self.lists - 1), _MAX_INDENT) + "- ")
 
     def _cell(self, *, opens: bool) -> None:
@@ -117,17 +125,18 @@ class _Writer:
         alt = attributes(self.html, token).get("alt", "")
         if 0 < len(alt) <= 12 and any(ord(char) >= 0x2190 for char in alt) and not any(map(str.isalnum, alt)):
             self.line.append(alt)
+            self.filled, self.tabbed = True, False
 
     def _link(self, token: Token) -> None:
         if token.kind is Kind.START:
             href = _LINK.match(attributes(self.html, token).get("href", "").strip())
-            self.links.append((href[0] if href else "", len(self.line)))
-        elif token.kind is Kind.END and self.links:
-            target, begin = self.links.pop()
+            self.link = (href[0], len(self.line)) if href else None
+        elif token.kind is Kind.END and self.link:
+            target, begin = self.link
+            self.link = None
             words = "".join(self.line[begin:])
-            shown = target.removeprefix("mailto:").removeprefix("tel:")
-            if target and words.strip() and _bare(words) != _bare(target):
-                self.line.append(f" ({shown})")
+            if words.strip() and _bare(words) != _bare(target):
+                self.line.append(f" ({_SCHEME.sub('', target)})")
 
 
 def _tidy(text: str) -> str:

@@ -77,13 +77,14 @@ class _Scanner:
         at, html = 0, self.html
         text_from = 0
         while opener := _OPENER.search(html, at):
+            pre = self.pre
             token = self._markup(opener.start())
             if token is None:
                 at = opener.end()
                 if self.budget < 0:
                     break
                 continue
-            yield from self._text(text_from, token.start)
+            yield from self._text(text_from, token.start, pre)
             yield token
             at = text_from = token.end
             if token.kind is Kind.START and token.name in _RAW_TAGS:
@@ -91,10 +92,10 @@ class _Scanner:
                 if at > token.end:
                     visible = token.name in {"textarea", "xmp"}
                     yield Token(Kind.TEXT if visible else Kind.HIDDEN, "", token.end, at)
-        yield from self._text(text_from, len(html))
+        yield from self._text(text_from, len(html), self.pre)
 
-    def _text(self, start: int, end: int) -> Iterator[Token]:
-        if self.pre:
+    def _text(self, start: int, end: int, pre: int) -> Iterator[Token]:
+        if pre:
             while (line := self.html.find("\n", start, end)) >= 0:
                 yield Token(Kind.TEXT, "", start, line)
                 yield Token(Kind.VOID, "br", line, line + 1)
