@@ -1,7 +1,8 @@
 """How secrets of the installation (channel passwords, tokens, TOTP keys) are kept in the database.
 
-Fernet (AES-128-CBC with HMAC-SHA256): the first key encrypts, all keys decrypt, so a key is replaced by putting
-a new one in front and rotating the rows. Keys live outside the database, in the setting `ENCRYPTION_KEYS`.
+Fernet (AES-128-CBC with HMAC-SHA256): the first key encrypts, all keys decrypt, so a key is replaced by
+putting a new one in front and rotating the rows. Keys live outside the database, in the setting
+`ENCRYPTION_KEYS`.
 """
 
 import base64

@@ -1,9 +1,9 @@
 """Proofs that a message id, a reply address or a link is ours.
 
-Signatures are HMAC-SHA256 cut to a few base32 letters: safe in a mail local part, where case may be lost on the
-way. The purpose is part of what is signed, so a signature for one use proves nothing in another (A13). Keys come
-from the setting `SIGNING_KEYS`: the first signs, all verify, so old mails stay valid while a key is replaced.
-Tokens of links are random and only their hash is stored (R-130).
+Signatures are HMAC-SHA256 cut to a few base32 letters: safe in a mail local part, where case may be lost on
+the way. The purpose is part of what is signed, so a signature for one use proves nothing in another (A13).
+Keys come from the setting `SIGNING_KEYS`: the first signs, all verify, so old mails stay valid while a key
+is replaced. Tokens of links are random and only their hash is stored (R-130).
 """
 
 import base64
@@ -43,8 +43,8 @@ def verify(
 ) -> bool:
     """Whether `signature` (any case) was made by `sign` with the same arguments and one of the keys.
 
-    Without `length` any signature of at least the default length counts: one cut shorter is refused, because it
-    would be easier to guess.
+    Without `length` any signature of at least the default length counts: one cut shorter is refused, because
+    it would be easier to guess.
     """
     if not isinstance(signature, str) or not signature.isascii():
         return False
@@ -102,5 +102,5 @@ def _checked_keys(keys: Keys | None) -> Keys:
         raise SigningKeyError("SIGNING_KEYS must be a list with at least one key")
     for place, key in enumerate(keys, 1):
         if not isinstance(key, str) or len(key) < MIN_KEY_LENGTH:
-            raise SigningKeyError(f"key {place} of SIGNING_KEYS must have at least {MIN_KEY_LENGTH} characters")
+            raise SigningKeyError(f"key {place} of SIGNING_KEYS needs {MIN_KEY_LENGTH} characters or more")
     return keys

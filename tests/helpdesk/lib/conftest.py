@@ -1,4 +1,4 @@
-"""The ground's tests run without a database; those that read a setting get a bare Django when there is none."""
+"""The ground's tests need no database; those that read a setting get a bare Django when there is none."""
 
 import os
 

@@ -39,7 +39,9 @@ def test_rotate_moves_a_value_to_the_first_key():
     assert encryption.decrypt(again, keys=[NEW]) == b"x"
 
 
-@pytest.mark.parametrize("spoil", [lambda t: t[:-4] + b"AAAA", lambda t: t[:10], lambda t: b"", lambda t: "ç"])
+@pytest.mark.parametrize(
+    "spoil", [lambda token: token[:-4] + b"AAAA", lambda token: token[:10], lambda _: b"", lambda _: "ç"]
+)
 def test_changed_value_is_a_decryption_error(spoil):
     with pytest.raises(DecryptionError):
         encryption.decrypt(spoil(encryption.encrypt("x", keys=[OLD])), keys=[OLD])
