@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from channels_inbox.mail import automatic, fields, limits
 from channels_inbox.mail.addresses import Mailbox, field_mailboxes, parse_one, valid_address
 from channels_inbox.mail.bodies import Attachment, Body, read_attachments, read_body
-from channels_inbox.mail.bounces import Bounce, Report, read_report
+from channels_inbox.mail.bounces import Bounce, Evidence, Report, read_report
 from channels_inbox.mail.charsets import one_line
 from channels_inbox.mail.fingerprints import fingerprint
 from channels_inbox.mail.headers import Headers, split_headers
@@ -291,14 +291,16 @@ class ParsedEmail:
             one.lower() for one in self.delivered_to
         }
         return read_report(
-            self._root,
-            self.headers,
-            sender=self.from_address,
-            sender_name=self.from_name,
-            null_return_path=self.null_return_path,
-            subject=self.subject,
-            text=self.text,
-            own=frozenset(own),
+            Evidence(
+                root=self._root,
+                headers=self.headers,
+                sender=self.from_address,
+                sender_name=self.from_name,
+                null_return_path=self.null_return_path,
+                subject=self.subject,
+                text=self.text,
+                own=frozenset(own),
+            )
         )
 
     @guarded(str)

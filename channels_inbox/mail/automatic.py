@@ -54,7 +54,7 @@ _SURE = re.compile(
     r"\W*(?:re: ?)?(?:resposta autom[aá]tica|auto[- ]?resposta|mensagem autom[aá]tica de (?:aus[eê]ncia|f[eé]rias)"
     r"|respuesta autom[aá]tica|auto[- ]?respuesta|automatic reply|auto(?:matic)?[- ]?(?:reply|response|responder)"
     r"|out of (?:the )?office (?:auto-?reply|reply|response|message)|r[eé]ponse automatique|automatische antwort"
-    r"|abwesenheitsnotiz|resposta autom[aá]tica de (?:f[eé]rias|aus[eê]ncia))(?P<end>[\])]*\s*(?:[:\-–—]|re:|$))",
+    r"|abwesenheitsnotiz|resposta autom[aá]tica de (?:f[eé]rias|aus[eê]ncia))(?:[\])]|\s*(?:[:\-–—]|re:|$))",
     re.IGNORECASE,
 )
 _LIKELY = re.compile(
@@ -123,3 +123,8 @@ def away_subject(headers: Headers, subject: str, text: str) -> bool:
     if _LIKELY.match(subject):
         return backed or bool(_AWAY.search(text[:3000]))
     return bool(_VAGUE.match(subject)) and bool(_AWAY.search(text[:3000]))
+
+
+def looks_like_absence(subject: str) -> bool:
+    """True for the subject of a vacation program, sure or likely."""
+    return bool(_SURE.match(subject) or _LIKELY.match(subject))

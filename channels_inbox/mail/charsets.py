@@ -40,6 +40,7 @@ _LABEL = re.compile(
     r"(?:x-)?(?:iso|windows|win|cp|koi|gb|hz|big|euc|s(?:hift)?[-_]?jis|utf|mac|johab|tis|ks|latin|l\d"
     r"|us|ascii|ansi|csutf|ibm|unicode|437|8\d\d|125\d)[a-z0-9._:-]*"
 )
+_UTF7 = re.compile(r"(?:unicode-1-1-)?utf[-_]?7", re.IGNORECASE)  # it carries markup past filters
 _SURROGATE = re.compile("[\udc80-\udcff]")
 _BODY_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BODY_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
@@ -94,6 +95,8 @@ def decode_text(data: bytes, declared: str = "") -> tuple[str, str]:
             return data.decode(of_bom, "replace").removeprefix("\ufeff"), ""
     if codec.startswith(_STATEFUL):
         return _try(data, codec) or (_guess(data), f"charset_wrong:{codec}")
+    if _UTF7.fullmatch(declared.strip(" \t\"'")):
+        return data.decode("latin-1"), "charset_refused:utf-7"
     unknown = (
         f"charset_unknown:{one_line(declared)[:40]}" if declared and not codec and not data.isascii() else ""
     )
@@ -108,7 +111,7 @@ def decode_text(data: bytes, declared: str = "") -> tuple[str, str]:
     if codec == "cp1252":
         return _cp1252(data), ""
     text = _mostly_utf8(data) if codec in ("", "utf-8") else ""
-    return text or _guess(data), unknown or f"charset_wrong:{codec or 'none'}"
+    return text or _guess(data), unknown or (f"charset_wrong:{codec}" if codec else "charset_missing")
 
 
 def _relabel(data: bytes, codec: str) -> str:

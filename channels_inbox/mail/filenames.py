@@ -88,7 +88,7 @@ def invented_name(content_type: str, number: int) -> str:
 
 def message_name(subject: str) -> str:
     """File name of a mail attached to a mail."""
-    stem = safe_name(subject.replace("/", "-").replace("\\", "-"))
+    stem = safe_name(subject.replace("/", "-").replace("\\", "-").replace(":", ""))
     return f"{stem[: limits.FILE_NAME_CHARS - 4].rstrip('. ')}.eml" if stem else "message.eml"
 
 

@@ -38,58 +38,54 @@ def html_to_text(markup: str) -> str:
     return storable(_MANY_LINES.sub("\n\n", "\n".join(lines)).strip("\n"))
 
 
-def _pieces(markup: str) -> "list[tuple[str, str]]":
+def _pieces(markup: str) -> list[tuple[str, str]]:
     """(tag name, words behind the tag) in order; comments, styles and scripts left out."""
     found: list[tuple[str, str]] = []
-    at, name = 0, ""
-    while True:
-        open_at = markup.find("<", at)
-        if open_at < 0:
-            found.append((name, markup[at:]))
-            return found
-        found.append((name, markup[at:open_at]))
-        if markup.startswith("<!--", open_at):
-            at, name = _after(markup, "-->", open_at), ""
-            continue
+    unclosed: set[str] = set()  # looking for an end that is not there again and again would be quadratic
+    words_at = at = 0
+    name = ""
+    while (open_at := markup.find("<", at)) >= 0:
         tag = _TAG.match(markup, open_at)
         if not tag and not markup.startswith(("<!", "<?", "</"), open_at):
-            found.append(("", "&lt;"))
-            at, name = open_at + 1, ""
+            at = open_at + 1  # a less-than sign
             continue
-        end = markup.find(">", open_at)
-        if end < 0:  # an unclosed tag: browsers drop it, we would rather show the words
-            found.append(("", markup[open_at + 1 :]))
-            return found
-        name, at = (tag.group(2).lower() if tag else ""), end + 1
-        if tag and not tag.group(1) and name in _DROPPED:
+        is_comment = markup.startswith("<!--", open_at)
+        end = markup.find("-->" if is_comment else ">", open_at)
+        if end < 0:
+            if is_comment:
+                markup = markup[:open_at]
+            break  # an unclosed tag: browsers drop it, we would rather show the words
+        found.append((name, markup[words_at:open_at]))
+        name = tag.group(2).lower() if tag else ""
+        words_at = at = end + (3 if is_comment else 1)
+        if tag and not tag.group(1) and name in _DROPPED and name not in unclosed:
             closing = _DROPPED[name].search(markup, at)
-            at = closing.start() if closing else at
-
-
-def _after(markup: str, mark: str, at: int) -> int:
-    end = markup.find(mark, at)
-    return end + len(mark) if end >= 0 else len(markup)
+            if closing:
+                words_at = at = closing.start()
+            else:
+                unclosed.add(name)
+    return [*found, (name, markup[words_at:])]
 
 
 def unflow(text: str, *, delete_space: bool) -> str:
     """Join the soft line breaks of `format=flowed`; quotes and the signature mark stay on lines of their own."""
-    out: list[str] = []
+    paragraphs: list[list[str]] = []
     open_depth = -1  # quote depth of a line that wants to be continued
     for line in text.split("\n"):
         quote = _QUOTES.match(line)
-        depth = len(quote.group()) if quote else 0
+        depth = quote.end() if quote else 0
         words = line[depth:]
-        if words.startswith(" "):
-            words = words[1:]
-        if depth == open_depth and words != "-- ":
-            out[-1] += words
-        else:
-            out.append(f"{'>' * depth} {words}" if depth else words)
+        if not words.startswith(" >"):  # the blank keeps the author's own sign from looking like a quote
+            words = words.removeprefix(" ")
         soft = words.endswith(" ") and words != "-- "
+        shown = words[:-1] if soft and delete_space else words
+        if depth == open_depth and words != "-- ":
+            paragraphs[-1].append(shown)
+        else:
+            paragraphs.append([f"{'>' * depth} {shown}" if depth else shown])
         open_depth = depth if soft else -1
-        if soft and delete_space:
-            out[-1] = out[-1][:-1]
-    return "\n".join(line.rstrip() if line != "-- " else line for line in out)
+    lines = ("".join(pieces) for pieces in paragraphs)
+    return "\n".join(line if line == "-- " else line.rstrip() for line in lines)
 
 
 def text_to_html(text: str) -> str:

@@ -5,8 +5,9 @@ import re
 
 _IDENTITY = frozenset(("", "7bit", "8bit", "binary", "7-bit", "8-bit", "none", "7", "8"))
 _UU = frozenset(("x-uuencode", "uuencode", "x-uue", "uue"))
-_ALPHABET = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _NOT_ALPHABET = re.compile(rb"[^A-Za-z0-9+/]+")
+# What base64 never holds: another sign, or a blank between words.
+_FOREIGN = re.compile(rb"[^A-Za-z0-9+/=\s]|\S[ \t]+\S")
 _PADDING = re.compile(rb"=+")
 _MOST_PIECES = 2000
 
@@ -25,18 +26,18 @@ def decode_body(data: bytes, encoding: str, *, is_text: bool) -> tuple[bytes, st
 
 
 def _decode_base64(data: bytes, *, is_text: bool) -> tuple[bytes, str]:
-    if (
-        is_text
-        and b" " in data.strip()[:200]
-        and not _ALPHABET.fullmatch(data.strip()[:200].split(b"\n", 1)[0])
-    ):
-        return data, "transfer_encoding_wrong"  # plain text under the wrong label
-    if is_text and data[:200].strip().count(b" ") > 3:
-        return data, "transfer_encoding_wrong"
+    foreign = _FOREIGN.search(data) if is_text else None
+    if foreign:
+        cut = data.rfind(b"\n", 0, foreign.start()) + 1
+        if not data[:cut].strip():
+            return data, "transfer_encoding_wrong"  # plain text under the wrong label
+        head, _ = _decode_base64(data[:cut], is_text=False)
+        return head + b"\n" + data[cut:], "base64_trailing"  # a footer added by a list
     padding = data.find(b"=")
-    rest = data[padding:].strip(b"= \t\r\n") if padding >= 0 else b""
-    if rest:
-        return _decode_pieces(data, data[padding:].lstrip(b"= \t"), padding, is_text=is_text)
+    if padding >= 0 and data[padding:].strip(b"= \t\r\n"):
+        # It goes on after its padding: pieces joined by a careless mailer.
+        pieces = _PADDING.split(data, maxsplit=_MOST_PIECES)
+        return b"".join(_strict(piece)[0] for piece in pieces), "base64_pieces"
     return _strict(data)
 
 
@@ -47,15 +48,6 @@ def _strict(data: bytes) -> tuple[bytes, str]:
         clean = _NOT_ALPHABET.sub(b"", data)
         clean = clean[: len(clean) - 1] if len(clean) % 4 == 1 else clean
         return binascii.a2b_base64(clean + b"=" * (-len(clean) % 4)), "base64_broken"
-
-
-def _decode_pieces(data: bytes, rest: bytes, padding: int, *, is_text: bool) -> tuple[bytes, str]:
-    """Base64 goes on after its padding: pieces joined by a careless mailer, or a footer added by a list."""
-    if not _ALPHABET.fullmatch(rest):
-        head = _strict(data[:padding] + b"==")[0]
-        return (head + b"\n" + rest.lstrip(b"\r\n") if is_text else head), "base64_trailing"
-    pieces = _PADDING.split(data, maxsplit=_MOST_PIECES)
-    return b"".join(_strict(piece)[0] for piece in pieces), "base64_pieces"
 
 
 def _decode_uu(data: bytes) -> bytes:
