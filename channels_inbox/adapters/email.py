@@ -1,0 +1,143 @@
+"""Decides how mail comes in and goes out: IMAP, inbound webhooks, the local port; SMTP or the local mailbox."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from channels_inbox.adapters.base import Adapter, Attachment, Envelope, Field, ParsedMessage, Person
+from channels_inbox.mailbox_ids import find_proofs
+from channels_inbox.mime import ParsedEmail, fingerprint, parse_email
+from channels_inbox.models import OutboundMessage
+from channels_inbox.transport import LocalMailbox, SmtpTransport, system_transport
+
+SECURITY_CHOICES = (("tls", _("TLS")), ("starttls", _("STARTTLS")), ("none", _("none (local server only)")))
+ACCESS_CHOICES = (
+    ("", _("does not fetch (webhook or local port)")),
+    ("password", _("user and password")),
+    ("google", _("Google, by consent")),
+    ("microsoft", _("Microsoft 365, by consent")),
+)
+
+
+def mail_envelope(raw: bytes) -> Envelope:
+    """Return the envelope of one raw mail: SHA-256 without the trace headers (reliability 1.4)."""
+    return Envelope(fingerprint=fingerprint(raw), external_id="", payload=raw)
+
+
+class EmailAdapter(Adapter):
+    """A mailbox of ours, one address per department (R-127)."""
+
+    kind = "email"
+    label = _("E-mail")
+    capabilities = frozenset({"subject", "copies", "attachments"})
+    fields: ClassVar[tuple[Field, ...]] = (
+        Field("access", _("fetch mail with"), choices=ACCESS_CHOICES),
+        Field("imap_host", _("IMAP server")),
+        Field("imap_port", _("IMAP port"), kind="number", default=993),
+        Field("imap_security", _("IMAP security"), choices=SECURITY_CHOICES, default="tls"),
+        Field("imap_folder", _("folder"), default="INBOX"),
+        Field("user", _("user"), help=_("Usually the whole address.")),
+        Field("password", _("password"), secret=True, kind="password"),
+        Field("smtp_host", _("SMTP server"), help=_("Empty: the installation's own road.")),
+        Field("smtp_port", _("SMTP port"), kind="number", default=587),
+        Field("smtp_security", _("SMTP security"), choices=SECURITY_CHOICES, default="starttls"),
+        Field("oauth_client_id", _("consent: client id")),
+        Field("oauth_client_secret", _("consent: client secret"), secret=True, kind="password"),
+    )
+
+    def receive(self, request: HttpRequest) -> Iterable[Envelope]:
+        """Raw mail posted by a program of our own, signed with the channel's webhook secret."""
+        from channels_inbox.signatures import check_webhook
+
+        check_webhook(request, secrets=self.channel.credentials.get("webhook_secrets", []))
+        return [mail_envelope(request.body)]
+
+    def parse(self, payload: bytes) -> ParsedMessage:
+        """Raw mail in, our words out (R-127 to R-129). Pure."""
+        return as_message(parse_email(payload), own_address=self.channel.address)
+
+    def send(self, outbound: OutboundMessage) -> str:
+        return self.transport().send(outbound)
+
+    def transport(self) -> SmtpTransport | LocalMailbox:
+        """Return the road this channel's mail takes."""
+        options = self.channel.options
+        if not options.get("smtp_host"):
+            return system_transport()
+        from channels_inbox.oauth import access_token
+
+        return SmtpTransport(
+            host=options["smtp_host"],
+            port=int(options.get("smtp_port") or 587),
+            security=options.get("smtp_security") or "starttls",
+            user=options.get("user") or self.channel.address,
+            password=self.channel.credentials.get("password", ""),
+            oauth_token=access_token(self.channel) if options.get("access") in {"google", "microsoft"} else "",
+            sender=self.channel.address,
+        )
+
+    def fetch(self) -> int:
+        """Fetch what is new from the mailbox; 0 when this channel does not poll."""
+        if not self.channel.options.get("access"):
+            return 0
+        from channels_inbox.imap import fetch_mailbox
+
+        return fetch_mailbox(self.channel)
+
+    def test_connection(self) -> list[tuple[str, bool, str]]:
+        from channels_inbox.imap import check_mailbox
+
+        return check_mailbox(self.channel)
+
+
+def as_message(mail: ParsedEmail, *, own_address: str = "") -> ParsedMessage:
+    """Turn a parsed mail into the desk's words."""
+    reply = mail.visible_reply
+    bounce = mail.bounce
+    references = [ref for ref in [mail.in_reply_to, *reversed(mail.references)] if ref]
+    addressed = [*mail.delivered_to, *(address for _name, address in [*mail.to, *mail.cc])]
+    kind = "message"
+    if mail.is_bounce and bounce is not None:
+        kind = "bounce"
+        references = [bounce.original_message_id, *references] if bounce.original_message_id else references
+    return ParsedMessage(
+        kind=kind,
+        sender=Person(mail.from_address, mail.from_name) if mail.from_address else None,
+        recipients=tuple(Person(address, name) for name, address in mail.to),
+        copied=tuple(Person(address, name) for name, address in mail.cc),
+        subject=mail.subject,
+        text=reply.text,
+        html=mail.safe_html,
+        has_original=bool(mail.html) or reply.quote_removed,
+        message_id=mail.message_id,
+        references=tuple(dict.fromkeys(references)),
+        sent_at=mail.date,
+        attachments=tuple(
+            Attachment(a.name, a.content_type, a.content, a.sha256, a.inline, a.content_id) for a in mail.attachments
+        ),
+        automatic=mail.is_auto_reply or mail.is_bounce or mail.is_delay or mail.is_receipt
+        or mail.from_address.lower() == own_address.lower(),
+        sender_unverified=_dmarc_failed(mail.authentication_results),
+        hint_text=f"{mail.subject}\n{reply.text[:2000]}",
+        defects=tuple(mail.defects),
+        bounced_recipient=bounce.recipient if bounce else "",
+        bounce_status=bounce.status if bounce else "",
+        bounce_detail=bounce.diagnostic if bounce else "",
+        bounce_permanent=bool(bounce and bounce.status.startswith("5")),
+        extra={"proofs": find_proofs([*references, *addressed])},
+    )
+
+
+def _dmarc_failed(headers: list[str]) -> bool:
+    """Whether the topmost Authentication-Results of the trusted host says DMARC fail; others are ignored (R-128)."""
+    trusted = settings.TRUSTED_AUTHSERV_ID.lower()
+    if not trusted:
+        return False
+    for value in headers:
+        words = value.lower().split(";", 1)
+        if words[0].split()[:1] == [trusted]:
+            return any(part.split()[:1] == ["dmarc=fail"] for part in words[-1].split(";"))
+    return False

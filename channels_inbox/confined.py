@@ -1,0 +1,110 @@
+"""Decides how much a single message may cost: parsing has a CPU and memory cap, and a second try runs apart.
+
+Small first attempts run in this process under a CPU timer. Large messages, and any message whose earlier attempt
+did not come back, are parsed in a forked child with hard limits, so that the queue behind goes on (A22).
+"""
+
+import multiprocessing
+import pickle  # noqa: S403  (only between this process and its own fork, never from outside)
+import resource
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+from channels_inbox.adapters.base import Adapter, DeliveryReceipt, ParsedMessage
+
+CPU_SECONDS = 5
+MEMORY_BYTES = 512 * 1024 * 1024
+ISOLATE_ABOVE_BYTES = 3 * 1024 * 1024
+Parsed = ParsedMessage | DeliveryReceipt
+
+
+class ParseTooExpensive(Exception):
+    """The message needed more CPU time or memory than one message may have."""
+
+
+def parse_confined(adapter: Adapter, payload: bytes, *, isolated: bool = False) -> Parsed:
+    """Return `adapter.parse(payload)` within 5 s of CPU and, when isolated, 512 MB of extra memory.
+
+    Raises `ParseTooExpensive` when a cap bites, else whatever the parser raises.
+    """
+    if isolated or len(payload) > ISOLATE_ABOVE_BYTES:
+        return _parse_in_child(adapter, payload)
+    with cpu_limit(CPU_SECONDS):
+        return adapter.parse(payload)
+
+
+@contextmanager
+def cpu_limit(seconds: float) -> Iterator[None]:
+    """Interrupt the block after `seconds` of CPU time (main thread only; elsewhere the task limit holds)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise ParseTooExpensive(f"more than {seconds} s of CPU time")
+
+    previous = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, previous)
+
+
+def _parse_in_child(adapter: Adapter, payload: bytes) -> Parsed:
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(theirs, adapter, payload))
+    # A Celery worker's children are daemonic and may not have children of their own; this one is bounded.
+    process._config = {**getattr(process, "_config", {}), "daemon": False}  # type: ignore[attr-defined]
+    with _may_fork():
+        process.start()
+    theirs.close()
+    try:
+        answer = ours.recv_bytes() if ours.poll(CPU_SECONDS * 4) else b""
+    except EOFError:
+        answer = b""
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+    if not answer:
+        raise ParseTooExpensive("stopped at the CPU or memory limit")
+    result = pickle.loads(answer)  # noqa: S301
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+@contextmanager
+def _may_fork() -> Iterator[None]:
+    current = multiprocessing.current_process()
+    was_daemon = current._config.get("daemon")  # type: ignore[attr-defined]
+    current._config["daemon"] = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        current._config["daemon"] = was_daemon  # type: ignore[attr-defined]
+
+
+def _child(pipe: Connection, adapter: Adapter, payload: bytes) -> None:
+    used = _address_space()
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES, used + MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    try:
+        answer = pickle.dumps(adapter.parse(payload))
+    except MemoryError:
+        answer = b""
+    except Exception as error:
+        answer = pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+    pipe.send_bytes(answer)
+    pipe.close()
+
+
+def _address_space() -> int:
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[0]) * resource.getpagesize()

@@ -1,0 +1,41 @@
+"""Decides how a channel tells the desk what happened, without knowing what a ticket is.
+
+`settings.DESK` names a subclass. Every method is called inside the transaction that changes the row.
+"""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from channels_inbox.adapters.base import ParsedMessage
+    from channels_inbox.models import Channel, InboundMessage, OutboundMessage
+
+
+class BaseDesk:
+    """What channels may ask of the desk. The defaults do nothing."""
+
+    def received(self, inbound: "InboundMessage", parsed: "ParsedMessage") -> bool:
+        """Take over one message. Return False when it is nothing for the desk (the row becomes `ignored`)."""
+        return False
+
+    def delivery_changed(self, outbound: "OutboundMessage") -> None:
+        """A row that left (or failed to) has a new state or receipt."""
+
+    def inbound_died(self, inbound: "InboundMessage") -> None:
+        """A message could not be understood after every attempt; people must look at it."""
+
+    def channel_alarm(self, channel: "Channel", *, over: bool) -> None:
+        """Messages of this channel stopped arriving (or, with `over`, flow again)."""
+
+    def is_open(self, channel: "Channel") -> bool:
+        """Whether the desk expects messages on this channel now (opening hours)."""
+        return True
+
+
+@lru_cache
+def get_desk() -> BaseDesk:
+    """Return the desk named by `settings.DESK`."""
+    return import_string(settings.DESK)()

@@ -1,0 +1,114 @@
+"""Decides how a message gets in: stored and committed before anyone interprets it, processed under a lease."""
+
+import logging
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db import transaction
+
+from channels_inbox import files
+from channels_inbox.adapters import adapter_for
+from channels_inbox.adapters.base import DeliveryReceipt, Envelope, ParsedMessage
+from channels_inbox.confined import parse_confined
+from channels_inbox.desk import get_desk
+from channels_inbox.models import Channel, InboundMessage
+from helpdesk.lib.clock import AppNow
+from helpdesk.lib.durable import LeaseLost, crash_point
+
+logger = logging.getLogger(__name__)
+IN_DATABASE_BYTES = 5 * 1024 * 1024
+
+
+def store(channel: Channel, envelopes: Iterable[Envelope], **channel_changes: object) -> int:
+    """Store arrivals of a channel and commit; return how many are new. A repeat adds nothing.
+
+    `channel_changes` (a poll cursor, for example) are written in the same commit. Bodies above 5 MB go to file
+    storage first. The bell is rung after the commit; the sweep finds what the bell lost.
+    """
+    rows = [_row(channel, envelope) for envelope in envelopes]
+    with transaction.atomic():
+        before = _count_known(channel, rows)
+        InboundMessage.objects.bulk_create(rows, ignore_conflicts=True)
+        new = len({bytes(row.fingerprint) for row in rows}) - before
+        if rows or channel_changes:
+            Channel.objects.filter(pk=channel.pk).update(
+                **channel_changes, **({"last_inbound_at": AppNow()} if rows else {})
+            )
+        if new:
+            transaction.on_commit(ring)
+    crash_point("after_store")
+    return new
+
+
+def _row(channel: Channel, envelope: Envelope) -> InboundMessage:
+    row = InboundMessage(
+        channel=channel,
+        fingerprint=envelope.fingerprint,
+        external_id=envelope.external_id[:255],
+        size=len(envelope.payload),
+    )
+    if row.size > IN_DATABASE_BYTES:
+        row.payload_file = files.keep(envelope.payload)
+    else:
+        row.payload = envelope.payload
+    return row
+
+
+def _count_known(channel: Channel, rows: list[InboundMessage]) -> int:
+    prints = [row.fingerprint for row in rows]
+    return InboundMessage.objects.filter(channel=channel, fingerprint__in=prints).count() if prints else 0
+
+
+def ring() -> None:
+    """Wake a worker; a broker that is away costs seconds (the sweep), nothing else."""
+    from channels_inbox.tasks import process_inbound, ring_quietly
+
+    ring_quietly(process_inbound)
+
+
+def payload_of(row: InboundMessage) -> bytes:
+    """Return the raw bytes of an arrival, wherever they lie."""
+    return files.read(row.payload_file) if row.payload_file else bytes(row.payload or b"")
+
+
+def process_due(limit: int | None = None) -> int:
+    """Claim one batch of due arrivals and process each in a transaction of its own; return how many were claimed."""
+    rows = InboundMessage.objects.all().claim(limit or settings.CLAIM_BATCH, related=["channel"])
+    for row in rows:
+        process(row)
+    return len(rows)
+
+
+def process(row: InboundMessage) -> None:
+    """Hand one claimed arrival to the desk, all or nothing; on error it stays stored and waits or stands as dead."""
+    try:
+        parsed = parse_confined(adapter_for(row.channel), payload_of(row), isolated=row.attempts > 1)
+        crash_point("after_parse")
+        with transaction.atomic():
+            state = _hand_over(row, parsed)
+            crash_point("before_commit")
+            row.finish(state)
+        crash_point("after_commit")
+    except LeaseLost:
+        logger.warning("inbound %s: lease lost, rolled back", row.pk)
+    except Exception as error:
+        logger.exception("inbound %s failed", row.pk)
+        if row.fail(error):
+            get_desk().inbound_died(row)
+
+
+def _hand_over(row: InboundMessage, parsed: ParsedMessage | DeliveryReceipt) -> str:
+    if isinstance(parsed, DeliveryReceipt):
+        from channels_inbox.outbox import apply_receipt
+
+        return InboundMessage.DONE if apply_receipt(parsed) else InboundMessage.IGNORED
+    return InboundMessage.DONE if get_desk().received(row, parsed) else InboundMessage.IGNORED
+
+
+def try_again(row: InboundMessage) -> bool:
+    """A person asks for another attempt on a dead row; True when it was dead."""
+    again = InboundMessage.objects.filter(pk=row.pk, state=InboundMessage.DEAD)
+    if not again.update(state="new", attempts=0, next_at=AppNow(), lease_token=None):
+        return False
+    transaction.on_commit(ring)
+    return True

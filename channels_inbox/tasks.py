@@ -1,0 +1,76 @@
+"""Decides nothing: tasks load, delegate and leave the outcome in the rows. The bell only; the sweep is the net."""
+
+import logging
+
+from celery import Task, shared_task
+from django.db import close_old_connections, transaction
+
+from channels_inbox.models import Channel, InboundMessage
+
+logger = logging.getLogger(__name__)
+DRAIN_BATCHES = 25
+
+
+def ring_quietly(task: Task, *args: object, countdown: float = 0) -> None:
+    """Queue a task; a broker that is away is no error, because the sweep rings again within seconds."""
+    try:
+        task.apply_async(args=args, countdown=countdown or None, retry=False)
+    except Exception:
+        logger.warning("the broker did not take %s; the sweep will", task.name)
+
+
+def ring_after_commit(task: Task, *args: object, countdown: float = 0) -> None:
+    """Queue a task once the present transaction is committed."""
+    transaction.on_commit(lambda: ring_quietly(task, *args, countdown=countdown))
+
+
+@shared_task
+def process_inbound() -> None:
+    """Drain arrivals that are due; hand the rest to a fresh task so that no run is long."""
+    from channels_inbox.inbox import process_due
+
+    for _ in range(DRAIN_BATCHES):
+        if not process_due():
+            return
+    ring_quietly(process_inbound)
+
+
+@shared_task
+def deliver_outbound() -> None:
+    """Drain messages that may leave."""
+    from channels_inbox.outbox import deliver_due
+
+    for _ in range(DRAIN_BATCHES):
+        if not deliver_due():
+            return
+    ring_quietly(deliver_outbound)
+
+
+@shared_task(soft_time_limit=240, time_limit=260)
+def fetch_channel(channel_id: int) -> None:
+    """Fetch one polled channel."""
+    from channels_inbox.polling import poll
+
+    poll(Channel.objects.get(pk=channel_id))
+
+
+@shared_task
+def poll_channels() -> None:
+    """Ring for every channel that is polled."""
+    for channel_id in Channel.objects.filter(enabled=True).values_list("pk", flat=True):
+        ring_quietly(fetch_channel, channel_id)
+
+
+@shared_task
+def sweep() -> None:
+    """Every 15 s: take back what dead workers held, ring for what is due, watch the channels."""
+    from channels_inbox import outbox, watch
+
+    close_old_connections()
+    InboundMessage.release_expired()
+    outbox.release_expired()
+    if InboundMessage.objects.all().due().exists():
+        ring_quietly(process_inbound)
+    if outbox.sendable().due().exists():
+        ring_quietly(deliver_outbound)
+    watch.check_channels()

@@ -1,0 +1,1 @@
+"""Backup and restore (R-429): one archive moves an installation, also between embedded and server mode."""

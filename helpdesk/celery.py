@@ -1,0 +1,30 @@
+"""Decides how the bell is wired: one Celery app, JSON only, and the beat table."""
+
+import os
+
+from celery import Celery
+from celery.signals import setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
+
+app = Celery("presteza")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["channels_inbox", "tickets"])
+
+
+@setup_logging.connect
+def keep_our_logging(**_kwargs: object) -> None:
+    """Celery must not replace Django's logging: the scrubbed JSON lines stay."""
+
+
+@app.on_after_configure.connect
+def beat_table(sender: Celery, **_kwargs: object) -> None:
+    """Every periodic task of the product."""
+    from django.conf import settings
+
+    sweep = float(settings.SWEEP_SECONDS)
+    sender.conf.beat_schedule = {
+        "sweep": {"task": "channels_inbox.tasks.sweep", "schedule": sweep, "options": {"expires": 60}},
+        "sweep-desk": {"task": "tickets.tasks.sweep_desk", "schedule": sweep, "options": {"expires": 60}},
+        "poll": {"task": "channels_inbox.tasks.poll_channels", "schedule": 20.0, "options": {"expires": 20}},
+    }

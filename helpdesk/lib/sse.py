@@ -1,0 +1,111 @@
+"""Decides how open screens hear of changes: server-sent events that carry ids only.
+
+Publishing is a hint over Redis; one subscription a process fans out to its clients. A slow client is closed, a
+lost hint is harmless: on reconnect the screen fetches everything again. The stream touches no database.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
+from typing import Any
+
+import redis
+import redis.asyncio
+from django.conf import settings
+
+logger = logging.getLogger(__name__)
+HEARTBEAT_SECONDS = 15
+QUEUE_LENGTH = 100
+Message = dict[str, Any]
+Wanted = Callable[[Message], bool]
+
+
+@lru_cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+
+
+def _name(topic: str) -> str:
+    return f"{settings.KEY_PREFIX}:live:{topic}"
+
+
+def publish(topic: str, message: Message) -> None:
+    """Announce a message on a topic; a broker that is away is no error."""
+    try:
+        _client().publish(_name(topic), json.dumps(message))
+    except redis.RedisError as error:
+        logger.warning("live hint lost: %s", error)
+
+
+def revoke(user_id: int) -> None:
+    """Close every open stream of a user at once (rights, password or state changed; A16, A21)."""
+    publish("tickets", {"revoke": user_id})
+
+
+class Hub:
+    """One Redis subscription of this process, shared by its open streams."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.queues: set[asyncio.Queue[Message | None]] = set()
+        self.reader: asyncio.Task[None] | None = None
+
+    async def stream(self, wanted: Wanted, *, user_id: int) -> AsyncIterator[bytes]:
+        """Yield SSE bytes of the messages `wanted` lets through, with a heartbeat, until revoked or too slow."""
+        queue: asyncio.Queue[Message | None] = asyncio.Queue(QUEUE_LENGTH)
+        self.queues.add(queue)
+        self._ensure_reader()
+        try:
+            yield b"retry: 2000\n\nevent: hello\ndata: {}\n\n"
+            while True:
+                try:
+                    message = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
+                except TimeoutError:
+                    yield b": beat\n\n"
+                    continue
+                if message is None or message.get("revoke") == user_id:
+                    return
+                if "revoke" not in message and wanted(message):
+                    yield b"data: " + json.dumps(message).encode() + b"\n\n"
+        finally:
+            self.queues.discard(queue)
+
+    def _ensure_reader(self) -> None:
+        if self.reader is None or self.reader.done():
+            self.reader = asyncio.get_running_loop().create_task(self._read())
+
+    async def _read(self) -> None:
+        """Read the topic and hand out; when the connection breaks, end the streams so that clients come again."""
+        client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
+        try:
+            async with client.pubsub() as pubsub:
+                await pubsub.subscribe(_name(self.topic))
+                while self.queues:
+                    got = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
+                    if got:
+                        self._hand_out(json.loads(got["data"]))
+        except redis.RedisError as error:
+            logger.warning("live reader lost its connection: %s", error)
+            self._hand_out(None)
+        finally:
+            await client.aclose()
+
+    def _hand_out(self, message: Message | None) -> None:
+        for queue in list(self.queues):
+            try:
+                queue.put_nowait(message)
+            except asyncio.QueueFull:
+                self.queues.discard(queue)
+                while not queue.empty():
+                    queue.get_nowait()
+                queue.put_nowait(None)
+
+
+_hubs: dict[tuple[int, str], Hub] = {}
+
+
+def hub(topic: str) -> Hub:
+    """Return this event loop's hub of a topic."""
+    return _hubs.setdefault((id(asyncio.get_running_loop()), topic), Hub(topic))

@@ -1,0 +1,184 @@
+"""Decides what the product knows of people: who works here, who the customers are, and what was audited.
+
+Everybody may point at these rows with real foreign keys; this app imports no other.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from helpdesk.lib.clock import AppNow
+
+LANGUAGES = [("pt-br", _("Portuguese (Brazil)")), ("en", _("English"))]
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes accounts; an account without a password can sign in only after its invitation is accepted."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> "User":
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody who works at the desk. Rights come from memberships (`tickets.permissions`), never from flags."""
+
+    email = models.EmailField(_("e-mail"), unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    language = models.CharField(_("language"), max_length=8, choices=LANGUAGES, default="pt-br")
+    is_active = models.BooleanField(_("active"), default=True)
+    undo_seconds = models.PositiveSmallIntegerField(
+        _("undo window"), default=10, choices=[(n, f"{n} s") for n in (0, 5, 10, 20, 30)]
+    )
+    shortcut_keys = models.BooleanField(_("single-letter keys"), default=True)
+    security_stamp = models.PositiveIntegerField(default=0, editable=False)
+    date_joined = models.DateTimeField(_("since"), db_default=AppNow(), editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("person of the team"), _("people of the team")
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_once")]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def first_name(self) -> str:
+        """The name a customer reads."""
+        return (self.name or self.email).split()[0]
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    @property
+    def is_staff(self) -> bool:
+        """Django's admin asks for it; the real question is asked by our admin site."""
+        return self.is_active
+
+
+class Organization(models.Model):
+    """A company that is our customer."""
+
+    name = models.CharField(_("name"), max_length=200)
+    document = models.CharField(_("CNPJ or CPF"), max_length=14, blank=True)
+    timezone = models.CharField(_("time zone"), max_length=40, blank=True)
+    created_at = models.DateTimeField(db_default=AppNow(), editable=False)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("company"), _("companies")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["document"], condition=~models.Q(document=""), name="organization_document_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Contact(models.Model):
+    """A person who writes to us. The row is also the one lock of that person's conversations."""
+
+    locked_at: datetime  # set by `contacts.identify`
+
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    organization = models.ForeignKey(
+        Organization, verbose_name=_("company"), null=True, blank=True, on_delete=models.SET_NULL, related_name="contacts"
+    )
+    not_a_customer = models.BooleanField(_("not a customer"), default=False)
+    language = models.CharField(_("language"), max_length=8, choices=LANGUAGES, default="pt-br")
+    created_at = models.DateTimeField(db_default=AppNow(), editable=False)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("contact"), _("contacts")
+        indexes = [models.Index(fields=["organization"], name="contact_by_organization")]
+
+    def __str__(self) -> str:
+        return self.name or _("no name")
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split()[0] if self.name.strip() else ""
+
+
+class ContactAddress(models.Model):
+    """One way to reach a contact, in canonical form; the same address never belongs to two contacts."""
+
+    class Kind(models.TextChoices):
+        EMAIL = "email", _("E-mail")
+        PHONE = "phone", _("Phone")
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="addresses")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    value = models.CharField(max_length=320)
+    bounced_at = models.DateTimeField(null=True, blank=True)
+    bounce_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "value"], name="contact_address_once")]
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class SiteSettings(models.Model):
+    """The company's options, edited on screen. There is one row."""
+
+    name = models.CharField(_("company name"), max_length=120, default="Presteza")
+    preset = models.CharField(max_length=40, default="essencial", editable=False)
+    timezone = models.CharField(_("time zone"), max_length=40, default="America/Sao_Paulo")
+    state = models.CharField(_("state"), max_length=2, blank=True)
+    municipal_holidays = models.JSONField(_("municipal holidays"), default=list, blank=True)
+    closings = models.JSONField(_("one-off closings"), default=list, blank=True)
+    carnaval = models.BooleanField(_("closed on Carnaval"), default=True)
+    corpus_christi = models.BooleanField(_("closed on Corpus Christi"), default=True)
+    ash_wednesday = models.BooleanField(_("closed on Ash Wednesday"), default=False)
+    dpo_contact = models.CharField(_("data protection contact"), max_length=200, blank=True)
+    guard_profile = models.CharField(max_length=12, default="leve", editable=False)
+    outgoing_paused = models.BooleanField(
+        _("nothing leaves"), default=False, help_text=_("Set after a restore, until somebody says that this copy is the one in use.")
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("company options")
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_site_settings_row")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuditEntry(models.Model):
+    """Who did what that matters: written once, never changed (a trigger refuses update and delete; R-412)."""
+
+    at = models.DateTimeField(_("when"), db_default=AppNow(), editable=False)
+    actor = models.ForeignKey(User, verbose_name=_("who"), null=True, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(_("what"), max_length=60)
+    subject = models.CharField(_("about"), max_length=200, blank=True)
+    before = models.JSONField(_("before"), null=True)
+    after = models.JSONField(_("after"), null=True)
+    ip = models.GenericIPAddressField(_("address"), null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("audit entry"), _("audit trail")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"

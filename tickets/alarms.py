@@ -1,0 +1,57 @@
+"""Decides whom the desk wakes when messages stop: administrators, by account mail (R-149, reliability 1.2)."""
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from channels_inbox.models import Channel, InboundMessage
+from helpdesk.people.models import User
+from tickets.models import Role, SystemText
+from tickets.placeholders import render
+
+
+def administrators() -> list[User]:
+    """People who hold the role admin and can sign in."""
+    return list(User.objects.filter(is_active=True, memberships__role=Role.ADMIN).distinct())
+
+
+def message_died(inbound: InboundMessage) -> None:
+    """Tell administrators of the first message that could not be understood; later ones stand in the list."""
+    if InboundMessage.objects.filter(state="dead").count() > 1:
+        return
+    link = settings.BASE_URL + reverse("admin:channels_inbox_inboundmessage_changelist") + "?state=dead"
+    for person in administrators():
+        with translation.override(person.language):
+            send_mail(
+                _("A message could not be read"),
+                _("A message of %(channel)s could not be turned into a ticket. It is kept: %(link)s")
+                % {"channel": inbound.channel.name, "link": link},
+                settings.DEFAULT_FROM_EMAIL,
+                [person.email],
+            )
+
+
+def channel_silent(channel: Channel, *, over: bool) -> None:
+    """Tell administrators that a mailbox stopped delivering, or that it flows again; never by that channel."""
+    for person in administrators():
+        with translation.override(person.language):
+            send_mail(
+                _("%(channel)s flows again") % {"channel": channel.name}
+                if over
+                else _("Mail of %(channel)s stopped arriving") % {"channel": channel.name},
+                _("Messages arrive again. Nothing to do.") if over else _silence_text(channel, person.language),
+                settings.DEFAULT_FROM_EMAIL,
+                [person.email],
+            )
+
+
+def _silence_text(channel: Channel, language: str) -> str:
+    row = SystemText.objects.filter(key="emails_pararam", language=language).first()
+    row = row or SystemText.objects.filter(key="emails_pararam").first()
+    since = channel.failing_since or channel.last_inbound_at
+    moment = since.strftime("%d/%m %Hh%M") if since else ""
+    values = {"channel.name": channel.name, "channel.last_inbound": moment}
+    text = render(row.text, values) if row else channel.name
+    return f"{text}\n\n{channel.last_error}".strip()

@@ -1,0 +1,35 @@
+"""Decides how the desk answers the channels: the one upward call (`settings.DESK`)."""
+
+from channels_inbox.adapters.base import ParsedMessage
+from channels_inbox.desk import BaseDesk
+from channels_inbox.models import Channel, InboundMessage, OutboundMessage
+from helpdesk.lib.clock import app_now
+from helpdesk.people.site import site_settings
+from tickets import alarms, bounces, events, intake
+from tickets.calendars import calendar_of
+from tickets.models import ChannelPolicy, EntryDelivery
+
+
+class Desk(BaseDesk):
+    """The help desk as the channels see it."""
+
+    def received(self, inbound: InboundMessage, parsed: ParsedMessage) -> bool:
+        return intake.take(inbound, parsed)
+
+    def delivery_changed(self, outbound: OutboundMessage) -> None:
+        if outbound.receipt == OutboundMessage.Receipt.BOUNCED:
+            bounces.mark_address(outbound)
+            return
+        delivery = EntryDelivery.objects.filter(outbound=outbound).select_related("entry__ticket").first()
+        if delivery is not None:
+            events.record("delivery_changed", delivery.entry.ticket, data={"state": outbound.state})
+
+    def inbound_died(self, inbound: InboundMessage) -> None:
+        alarms.message_died(inbound)
+
+    def channel_alarm(self, channel: Channel, *, over: bool) -> None:
+        alarms.channel_silent(channel, over=over)
+
+    def is_open(self, channel: Channel) -> bool:
+        policy = ChannelPolicy.objects.filter(channel=channel).select_related("department").first()
+        return policy is None or calendar_of(policy.department, site=site_settings()).is_open(app_now())

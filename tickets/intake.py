@@ -1,0 +1,78 @@
+"""Decides what happens to a message that arrived: the whole story, top to bottom, in one transaction.
+
+Nobody is refused (R-001): what fits no ticket opens one, what cannot be trusted opens one that is held.
+"""
+
+from datetime import datetime
+
+from channels_inbox.adapters.base import ParsedMessage, Person
+from channels_inbox.models import Channel, InboundMessage
+from helpdesk.people.contacts import canonical_email, identify
+from helpdesk.people.models import Contact
+from tickets import bounces, conversation, lifecycle
+from tickets.matching import Match, find_ticket
+from tickets.models import ChannelPolicy, Department, Participant, Ticket
+
+NOBODY = Person("sem-remetente@desconhecido.invalid")
+MAX_COPIED = 20
+STOPPED_WORD = "PAROU"
+
+
+def take(inbound: InboundMessage, parsed: ParsedMessage) -> bool:
+    """Turn one arrival into a ticket entry; True when it is taken over (it always is).
+
+    Runs in the transaction that also finishes the inbound row. The contact row is locked first: two messages of
+    one person never open two tickets (R-128).
+    """
+    if parsed.kind == "bounce" and bounces.take(inbound, parsed):
+        return True
+    sender = parsed.sender or NOBODY
+    contact, _created = identify("email", canonical_email(sender.address)[:320], name=sender.name)
+    now = contact.locked_at
+    match = Match() if parsed.sender is None else find_ticket(parsed, contact, now=now)
+    opened = match.ticket is None
+    ticket = match.ticket or open_for(inbound.channel, contact, parsed, match, now=now)
+    conversation.add_customer_message(
+        ticket, contact=contact, parsed=parsed, now=now, channel=inbound.channel, inbound=inbound, opened=opened
+    )
+    if parsed.copied and not parsed.automatic and not ticket.held:
+        add_copied(ticket, parsed)
+    return True
+
+
+def open_for(channel: Channel, contact: Contact, parsed: ParsedMessage, match: Match, *, now: datetime) -> Ticket:
+    """Open a ticket for a message that joins none, in the department of its channel."""
+    return lifecycle.open_ticket(
+        contact=contact,
+        department=department_of(channel),
+        subject=parsed.subject,
+        now=now,
+        channel=channel,
+        acknowledge=not parsed.automatic,
+        stopped=parsed.text.strip().strip(".!«»\"' ").upper() == STOPPED_WORD,
+        held=parsed.sender_unverified or parsed.sender is None,
+        possible_follow_up_of_id=match.candidate_id,
+        hinted_protocol=match.hint,
+        unanswered=not parsed.automatic,
+    )
+
+
+def department_of(channel: Channel) -> Department:
+    """Return the department a channel's messages go to (R-010: recipient address), else the default one."""
+    policy = ChannelPolicy.objects.filter(channel=channel, department__active=True).select_related("department").first()
+    return policy.department if policy else Department.objects.get(is_default=True)
+
+
+def add_copied(ticket: Ticket, parsed: ParsedMessage) -> None:
+    """People in copy take part from now on: they get the replies, never the history or a link (R-134, A11)."""
+    own = set(Channel.objects.exclude(address="").values_list("address", flat=True))
+    known = {canonical_email(parsed.sender.address)} if parsed.sender else set()
+    rows = []
+    for person in parsed.copied[:MAX_COPIED]:
+        address = canonical_email(person.address)
+        if not address or address in own or address in known:
+            continue
+        known.add(address)
+        contact, _created = identify("email", address[:320], name=person.name)
+        rows.append(Participant(ticket=ticket, contact=contact, kind=Participant.Kind.COPIED))
+    Participant.objects.bulk_create(rows, ignore_conflicts=True)

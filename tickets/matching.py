@@ -1,0 +1,82 @@
+"""Decides which ticket a mail belongs to: the one table of R-128, first row that holds.
+
+Proof is our signed Message-ID or reply address; a reference is a Message-ID the ticket is known by. Either joins
+only when the sender already takes part in that ticket. Numbers in subjects are a hint for the analyst, never
+authority.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from channels_inbox.adapters.base import ParsedMessage
+from helpdesk.people.models import Contact
+from tickets.models import MailReference, Participant, Ticket
+from tickets.models.ticket import Status
+
+REOPEN_DAYS = 7
+_PROTOCOL = re.compile(r"(?<![\d-])(\d{2}-\d{1,7})(?![\d-])")
+
+
+@dataclass(frozen=True)
+class Match:
+    """`ticket`: join it (row locked). `candidate`: a possible follow-up, linked for one click. `hint`: a number."""
+
+    ticket: Ticket | None = None
+    candidate_id: int | None = None
+    hint: str = ""
+
+
+def find_ticket(parsed: ParsedMessage, contact: Contact, *, now: datetime) -> Match:
+    """Apply R-128 to one message of one (locked) contact; at most three statements."""
+    proved = [ticket for ticket, proved_contact in parsed.extra.get("proofs", []) if proved_contact == contact.pk]
+    claimed = [ticket for ticket, _contact in parsed.extra.get("proofs", [])]
+    named = [*proved, *claimed, *_referenced(parsed)]
+    candidates = list(dict.fromkeys(named))
+    if not candidates:
+        return Match(hint=_hint(parsed))
+    mine = set(
+        Participant.objects.filter(ticket__in=candidates, contact=contact, removed=False).values_list(
+            "ticket_id", flat=True
+        )
+    )
+    if not parsed.sender_unverified:
+        for ticket_id in candidates:
+            if ticket_id in mine:
+                return _joinable(ticket_id, now=now)
+    return Match(candidate_id=_existing(candidates), hint=_hint(parsed))
+
+
+def _referenced(parsed: ParsedMessage) -> list[int]:
+    """Tickets known by an id this mail names (nearest first), then those that wait for this very mail."""
+    wanted = list(parsed.references)
+    query = Q(message_id__in=wanted) & Q(own=True)
+    if parsed.message_id:
+        query |= Q(message_id=parsed.message_id, own=False)
+    elif not wanted:
+        return []
+    rank = {message_id: position for position, message_id in enumerate(wanted)}
+    rows = MailReference.objects.filter(query).values_list("message_id", "ticket_id")
+    return [ticket for _id, ticket in sorted(rows, key=lambda row: (rank.get(row[0], len(rank)), row[1]))]
+
+
+def _joinable(ticket_id: int, *, now: datetime) -> Match:
+    """Lock the ticket (or the one it was merged into); a closed one is joined for seven days only (R-006)."""
+    ticket = Ticket.objects.select_for_update().get(pk=ticket_id)
+    if ticket.merged_into_id:
+        ticket = Ticket.objects.select_for_update().get(pk=ticket.merged_into_id)
+    if ticket.status == Status.CLOSED and ticket.closed_at and now - ticket.closed_at > timedelta(days=REOPEN_DAYS):
+        return Match(candidate_id=ticket.pk)
+    return Match(ticket=ticket)
+
+
+def _existing(candidates: list[int]) -> int | None:
+    found = set(Ticket.objects.filter(pk__in=candidates).values_list("pk", flat=True))
+    return next((ticket_id for ticket_id in candidates if ticket_id in found), None)
+
+
+def _hint(parsed: ParsedMessage) -> str:
+    found = _PROTOCOL.search(parsed.hint_text[:4000])
+    return found[1] if found else ""

@@ -1,0 +1,94 @@
+"""Decides what follows from an event: each consumer works on its own row, under its own claim."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from helpdesk.lib.clock import AppNow, app_now
+from helpdesk.lib.durable import LeaseLost, crash_point
+from helpdesk.people.models import ContactAddress
+from helpdesk.people.site import site_settings
+from tickets import live
+from tickets.calendars import calendar_of
+from tickets.conversation import send
+from tickets.mail_out import Recipient
+from tickets.models import ChannelPolicy, EntryDelivery, Reaction, ThreadEntry, TicketEvent
+from tickets.models.ticket import Priority
+from tickets.system_texts import fill, find_texts, values_for
+
+logger = logging.getLogger(__name__)
+PER_CONTACT_AN_HOUR = 3
+
+
+def react_due() -> int:
+    """Claim one batch of due reactions and work each in its own transaction; return how many were claimed."""
+    rows = Reaction.objects.all().claim(settings.CLAIM_BATCH, related=["event__ticket__department"])
+    for row in rows:
+        run(row)
+    return len(rows)
+
+
+def run(row: Reaction) -> None:
+    """Work one claimed reaction; a failure waits, then stands as dead, and touches no other consumer."""
+    try:
+        with transaction.atomic():
+            CONSUMERS[row.consumer](row.event)
+            crash_point("reaction_before_commit")
+            row.finish()
+        crash_point("reaction_after_commit")
+    except LeaseLost:
+        logger.warning("reaction %s: lease lost, rolled back", row.pk)
+    except Exception as error:
+        logger.exception("reaction %s failed", row.pk)
+        row.fail(error)
+
+
+def push_live(event: TicketEvent) -> None:
+    """Tell open screens which ticket changed; they fetch it themselves, with their own rights."""
+    live.publish(event)
+
+
+def acknowledge(event: TicketEvent) -> None:
+    """Confirm receipt of a new ticket to its customer, once (R-019, R-129, A23).
+
+    States protocol, the target in words (or the next opening when closed) and the tracking link. Never echoes
+    the stranger's words, never to robots, at most three an hour to one person.
+    """
+    ticket = event.ticket
+    policy = ChannelPolicy.objects.filter(channel=ticket.channel_id).select_related("channel").first()
+    address = ContactAddress.objects.filter(contact=ticket.contact_id, kind="email", bounced_at=None).first()
+    if policy is None or not policy.acknowledge or address is None or address.value.endswith(".invalid"):
+        return
+    recent = EntryDelivery.objects.filter(
+        contact=ticket.contact_id,
+        entry__kind=ThreadEntry.Kind.AUTO,
+        entry__created_at__gt=AppNow() - timedelta(hours=1),
+    )
+    if recent.count() >= PER_CONTACT_AN_HOUR:
+        return
+    now = app_now()
+    key = _acknowledgement_key(ticket, now)
+    texts = find_texts([key, "auto_padrao"], department=ticket.department, language=ticket.contact.language)
+    values = values_for(ticket, contact=ticket.contact, channel=policy.channel, policy=policy, now=now)
+    text = fill(texts[key] or texts["auto_padrao"], values)
+    if not text:
+        return
+    entry = ThreadEntry.objects.create(
+        ticket=ticket, kind=ThreadEntry.Kind.AUTO, channel=ticket.channel, text=text, automatic=True,
+        idem_key=f"ack:{event.pk}", created_at=now,
+    )  # fmt: skip
+    send(entry, ticket, to=[Recipient(ticket.contact, address.value)])
+    live.publish(event)
+
+
+def _acknowledgement_key(ticket, now) -> str:
+    if ticket.priority == Priority.CRITICAL:
+        return "auto_parada"
+    open_now = calendar_of(ticket.department, site=site_settings()).is_open(now)
+    return "auto_padrao" if open_now else "auto_fora_horario"
+
+
+CONSUMERS: dict[str, Callable[[TicketEvent], None]] = {"live": push_live, "acknowledge": acknowledge}

@@ -1,0 +1,28 @@
+"""Decides nothing: the desk's tasks, a leaf anyone may import; what they call is imported inside."""
+
+from celery import shared_task
+
+from channels_inbox.tasks import DRAIN_BATCHES, ring_quietly
+
+
+@shared_task
+def react() -> None:
+    """Drain reactions that are due."""
+    from tickets.reactions import react_due
+
+    for _ in range(DRAIN_BATCHES):
+        if not react_due():
+            return
+    ring_quietly(react)
+
+
+@shared_task
+def sweep_desk() -> None:
+    """Every 15 s: take back reactions of dead workers, ring for what is due, close what is resolved long enough."""
+    from tickets.housekeeping import sweep_tickets
+    from tickets.models import Reaction
+
+    Reaction.release_expired()
+    if Reaction.objects.all().due().exists():
+        ring_quietly(react)
+    sweep_tickets()
