@@ -103,7 +103,7 @@ def test_new_token_is_random_and_stored_as_its_hash():
 
 @pytest.mark.parametrize(
     "token",
-    [None, 7, b"a" * 43, ["a" * 43], "", "%", "*", "a" * 42, "a" * 44, "a" * 10**6, "ç" * 43, "a" * 43 + "\n"],
+    [None, 7, b"a" * 43, ["a" * 43], "", "%", "*", "a" * 42, "a" * 44, "a" * 9999, "ç" * 43, "a" * 43 + "\n"],
 )
 def test_hash_token_refuses_what_is_no_token(token):  # A14: wildcards, lists and null
     with pytest.raises(InvalidToken):

@@ -8,8 +8,8 @@ CANARY = "canary.test"
 
 _EVENT_NAMES = """
     onload onerror onclick onmouseover onfocus onanimationstart onpointerenter ontoggle onbegin onscroll
-    onwheel onpageshow oncopy onpaste ondrag ontransitionend onbeforeinput onauxclick onsecuritypolicyviolation
-    oncontentvisibilityautostatechange
+    onwheel onpageshow oncopy onpaste ondrag ontransitionend onbeforeinput onauxclick
+    onsecuritypolicyviolation oncontentvisibilityautostatechange
 """
 _TAG_NAMES = "img div a p table td input body svg video details marquee b custom-tag"
 _EVENTS, _EVENT_TAGS = _EVENT_NAMES.split(), _TAG_NAMES.split()
