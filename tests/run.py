@@ -1,4 +1,4 @@
-"""Decides what `./hd test` runs: the checks that need no database side by side, then pytest, then one verdict.
+"""Decides what `./hd test` runs: the checks that need no database, then pytest, then one verdict.
 
     ./hd test [--full] [pytest arguments]
 
@@ -21,6 +21,7 @@ PYTHON = sys.executable
 MANAGE = (PYTHON, "manage.py")
 # Debian's packages for the two peers that do not come from wheels, and the program that shows they are there.
 PEERS = {"dovecot": "dovecot-imapd", "chromium": "chromium"}
+SEARCH_PATH = os.environ.get("PATH", os.defpath) + os.pathsep + "/usr/sbin"
 PRODUCTION = {
     "BASE_URL": "https://desk.presteza.example",
     "SECRET_KEY": secrets.token_urlsafe(64),
@@ -59,13 +60,13 @@ CHECKS = (
 
 
 def environment() -> dict[str, str]:
-    """Ours, with the checkout importable and the settings named."""
-    return dict(os.environ) | {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "helpdesk.settings"}
+    """Ours, with the checkout importable, and the servers of Debian found by a normal user as well."""
+    return dict(os.environ) | {"PYTHONPATH": str(ROOT), "PATH": SEARCH_PATH}
 
 
 def find_program(name: str) -> str | None:
     """The program's path; Debian keeps servers where the path of a normal user does not look."""
-    return shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
+    return shutil.which(name, path=SEARCH_PATH)
 
 
 def install_peers() -> None:
@@ -77,7 +78,9 @@ def install_peers() -> None:
     quiet = {"RUNLEVEL": "1", "DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
         command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600", *words]
-        subprocess.run(command, env=environment() | quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            command, env=environment() | quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
 
 
 def run_checks(checks: Sequence[Step]) -> dict[str, int]:
@@ -94,8 +97,8 @@ def run_checks(checks: Sequence[Step]) -> dict[str, int]:
 
 def run_pytest(words: Sequence[str], *, full: bool) -> int:
     """Run pytest in the checkout, its output straight through; its exit code."""
-    long_vectors = {"TEST_FULL": "1"} if full else {}
-    return subprocess.run([PYTHON, "-m", "pytest", *words], cwd=ROOT, env=environment() | long_vectors).returncode
+    command = [PYTHON, "-m", "pytest", *(["--full"] if full else []), *words]
+    return subprocess.run(command, cwd=ROOT, env=environment()).returncode
 
 
 def main() -> int:

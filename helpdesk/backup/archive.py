@@ -1,9 +1,10 @@
-"""Decides the form of a backup: a plain tar with a manifest, sealed so that one changed byte anywhere is noticed.
+"""Decides the form of a backup: a tar with a manifest, sealed so that one changed byte anywhere is noticed.
 
     database/<table>.gz   rows of a table, PostgreSQL's COPY text, gzip
     files/<path>          attachments
     manifest.json         what this is: versions, rows and SHA-256 of everything before it
-    SHA256                of all bytes before this last member; its header and the end of the tar have one form only
+    SHA256                of all bytes before this last member; its header and the end of the tar have one
+    form only
 
 Knows nothing of Django or the database.
 """
@@ -47,7 +48,9 @@ class ArchiveWriter:
 
     def __init__(self, handle: IO[bytes]) -> None:
         self._output = _Hashing(handle)
-        self._tar = tarfile.open(fileobj=self._output, mode="w", format=tarfile.PAX_FORMAT)  # type: ignore[call-overload]
+        self._tar = tarfile.open(  # noqa: SIM115 (never closed: the seal takes the place of its ending)
+            fileobj=self._output, mode="w", format=tarfile.PAX_FORMAT
+        )  # type: ignore[call-overload]
         self.members: dict[str, dict[str, Any]] = {}
 
     def add(self, name: str, source: IO[bytes], size: int) -> None:
@@ -97,7 +100,7 @@ class Archive:
         self.path = path
         try:
             _check_seal(path)
-            self._tar = tarfile.open(path, "r:")
+            self._tar = tarfile.open(path, "r:")  # noqa: SIM115 (lives as long as the archive)
             self.manifest = json.loads(self._read(MANIFEST))
         except (OSError, tarfile.TarError, ValueError, KeyError) as error:
             raise Refusal(

@@ -1,4 +1,7 @@
-"""Decides what a restore does and refuses: whole or not at all, never over data unasked, and silent towards customers."""
+"""Decides what a restore does and refuses.
+
+Whole or not at all, never over data unasked, and silent towards customers.
+"""
 
 import os
 import shutil
@@ -68,7 +71,10 @@ def missing_keys(manifest: dict[str, Any]) -> bool:
 
 
 def _make_room(cursor: Any, *, replace: bool) -> None:
-    """Clear the database; without `replace` only one that holds no person yet (just migrated, or nothing at all)."""
+    """Clear the database.
+
+    Without `replace` only one that holds no person yet (just migrated, or nothing at all).
+    """
     tables = {table.name for table in list_tables(cursor)}
     if not replace and tables:
         occupied = "people_user" not in tables
@@ -76,11 +82,7 @@ def _make_room(cursor: Any, *, replace: bool) -> None:
             cursor.execute("SELECT EXISTS (SELECT 1 FROM people_user)")
             (occupied,) = cursor.fetchone()
         if occupied:
-            raise Refusal(
-                _(
-                    "The database is not empty; --replace throws its data away and puts the backup in their place."
-                )
-            )
+            raise Refusal(_("The database is not empty; --replace puts the backup in the place of its data."))
     drop_everything(cursor)
 
 

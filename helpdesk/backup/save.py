@@ -18,7 +18,10 @@ from helpdesk.embedded.locations import full_disk
 
 
 def save_backup(path: Path) -> dict[str, Any]:
-    """Write the archive while the desk may run (R-429); the manifest. Raises Refusal: no room, not writable."""
+    """Write the archive while the desk may run (R-429); the manifest. Raises Refusal.
+
+    No room, not writable.
+    """
     try:
         with written_whole(path) as handle:
             writer = ArchiveWriter(handle)

@@ -1,7 +1,8 @@
-"""Decides how rows leave and enter the database: COPY text of every table, no superuser needed, PostgreSQL 15 or newer.
+"""Decides how rows leave and enter the database: COPY text of every table, without any superuser right.
 
-Out: inside one repeatable-read transaction. In: foreign keys dropped and made again (which checks them), triggers
-of ours silent meanwhile (an append-only table refuses no restore), all inside the caller's transaction.
+Out: inside one repeatable-read transaction. In: foreign keys dropped and made again (which checks them),
+triggers of ours silent meanwhile (an append-only table refuses no restore), all inside the caller's
+transaction.
 """
 
 import gzip
@@ -16,8 +17,9 @@ from psycopg2 import sql
 
 # The migration history belongs to the code that runs, not to the data.
 NOT_DATA = ("django_migrations",)
-_EXTENSION = "EXISTS (SELECT 1 FROM pg_depend WHERE objid = {0}.oid AND deptype = 'e')"
-_OURS = f"c.relnamespace = 'public'::regnamespace AND NOT {_EXTENSION.format('c')}"
+# Conditions on the catalogue row `c`; fixed text, so building statements from it is safe (S608 below).
+_OF_EXTENSION = "EXISTS (SELECT 1 FROM pg_depend WHERE objid = c.oid AND deptype = 'e')"
+_OURS = f"c.relnamespace = 'public'::regnamespace AND NOT {_OF_EXTENSION}"
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ def list_tables(cursor: Any) -> list[Table]:
     """Every table of ours, by name."""
     cursor.execute(
         f"""SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum) FROM pg_class c
-        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-        WHERE c.relkind = 'r' AND {_OURS} AND c.relname <> ALL(%s) GROUP BY c.relname ORDER BY c.relname""",
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+        AND NOT a.attisdropped AND a.attgenerated = ''
+        WHERE c.relkind = 'r' AND {_OURS} AND c.relname <> ALL(%s) GROUP BY c.relname ORDER BY c.relname""",  # noqa: S608
         [list(NOT_DATA)],
     )
     return [Table(name, tuple(columns)) for name, columns in cursor.fetchall()]
@@ -78,8 +81,9 @@ def dump_sequences(cursor: Any) -> list[dict[str, Any]]:
     """Every sequence with its shape and place; called last, so that none is behind the rows."""
     cursor.execute(
         f"""SELECT s.sequencename, s.data_type::text, s.start_value, s.min_value, s.max_value, s.increment_by,
-        s.cycle, s.last_value FROM pg_sequences s JOIN pg_class c ON c.relname = s.sequencename AND c.relkind = 'S'
-        WHERE s.schemaname = 'public' AND {_OURS} ORDER BY 1"""
+        s.cycle, s.last_value FROM pg_sequences s
+        JOIN pg_class c ON c.relname = s.sequencename AND c.relkind = 'S'
+        WHERE s.schemaname = 'public' AND {_OURS} ORDER BY 1"""  # noqa: S608
     )
     names = ("name", "type", "start", "min", "max", "increment", "cycle", "last")
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -132,15 +136,17 @@ def _alter(cursor: Any, table: str, action: str, name: str) -> None:
 def _foreign_keys(cursor: Any) -> list[tuple[str, str, str]]:
     cursor.execute(
         f"""SELECT c.relname, k.conname, pg_get_constraintdef(k.oid) FROM pg_constraint k
-        JOIN pg_class c ON c.oid = k.conrelid WHERE k.contype = 'f' AND k.conparentid = 0 AND {_OURS} ORDER BY 1, 2"""
+        JOIN pg_class c ON c.oid = k.conrelid
+        WHERE k.contype = 'f' AND k.conparentid = 0 AND {_OURS} ORDER BY 1, 2"""  # noqa: S608
     )
     return cursor.fetchall()
 
 
 def _triggers(cursor: Any) -> list[tuple[str, str, str]]:
     cursor.execute(
-        f"""SELECT c.relname, t.tgname, t.tgenabled::text FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-        WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND {_OURS} ORDER BY 1, 2"""
+        f"""SELECT c.relname, t.tgname, t.tgenabled::text FROM pg_trigger t
+        JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND {_OURS} ORDER BY 1, 2"""  # noqa: S608
     )
     return cursor.fetchall()
 
@@ -148,14 +154,15 @@ def _triggers(cursor: Any) -> list[tuple[str, str, str]]:
 def drop_everything(cursor: Any) -> None:
     """Drop what is ours in the schema; extensions stay, since making them may need rights we lack."""
     cursor.execute(
-        f"""SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
-        ELSE 'TABLE' END, c.oid::regclass::text FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND {_OURS}
-        UNION ALL SELECT 'ROUTINE', p.oid::regprocedure::text FROM pg_proc p
-        WHERE p.pronamespace = 'public'::regnamespace AND NOT {_EXTENSION.format("p")}
-        UNION ALL SELECT 'TYPE', t.oid::regtype::text FROM pg_type t WHERE t.typnamespace = 'public'::regnamespace
-        AND t.typtype IN ('e', 'd') AND NOT {_EXTENSION.format("t")}
-        UNION ALL SELECT 'TEXT SEARCH CONFIGURATION', f.oid::regconfig::text FROM pg_ts_config f
-        WHERE f.cfgnamespace = 'public'::regnamespace AND NOT {_EXTENSION.format("f")}"""
+        f"""SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW'
+        WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, c.oid::regclass::text
+        FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND {_OURS}
+        UNION ALL SELECT 'ROUTINE', c.oid::regprocedure::text FROM pg_proc c
+        WHERE c.pronamespace = 'public'::regnamespace AND NOT {_OF_EXTENSION}
+        UNION ALL SELECT 'TYPE', c.oid::regtype::text FROM pg_type c
+        WHERE c.typnamespace = 'public'::regnamespace AND c.typtype IN ('e', 'd') AND NOT {_OF_EXTENSION}
+        UNION ALL SELECT 'TEXT SEARCH CONFIGURATION', c.oid::regconfig::text FROM pg_ts_config c
+        WHERE c.cfgnamespace = 'public'::regnamespace AND NOT {_OF_EXTENSION}"""  # noqa: S608
     )
     for kind, name in cursor.fetchall():  # names come quoted from the server's own cast
         cursor.execute(f"DROP {kind} IF EXISTS {name} CASCADE")

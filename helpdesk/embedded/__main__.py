@@ -14,14 +14,16 @@ from helpdesk.embedded.servers import running_servers
 from helpdesk.embedded.up import run_up
 
 # Commands that read no row: they run at once, on a machine without any data as well.
-WITHOUT_SERVERS = {"", "help", "check", "makemigrations", "makemessages", "compilemessages", "messages", "version",
-                   "collectstatic", "findstatic", "--help", "-h", "--version"}  # fmt: skip
+WITHOUT_SERVERS = {
+    "check", "collectstatic", "compilemessages", "help", "makemessages", "makemigrations", "messages",
+    "version", "-h", "--help", "--version",
+}  # fmt: skip
 
 
 def run_manage(words: Sequence[str]) -> int:
-    """Run `manage.py WORDS` beside a running desk, or with servers started for it; the command's exit code."""
+    """Run `manage.py WORDS` beside a running desk, or with servers started for it; its exit code."""
     command = [sys.executable, str(ROOT / "manage.py"), *words]
-    if (words[0] if words else "") in WITHOUT_SERVERS or "--help" in words:
+    if not words or words[0] in WITHOUT_SERVERS or "--help" in words:
         return subprocess.run(command, env=dict(os.environ) | {"PYTHONPATH": str(ROOT)}).returncode
     data = data_directory()
     lock = None
@@ -42,7 +44,7 @@ def run_manage(words: Sequence[str]) -> int:
 
 
 def main() -> None:
-    """Entry of `python -m helpdesk.embedded {up,manage} …`; one sentence and exit code 1 for what is refused."""
+    """Entry of `python -m helpdesk.embedded {up,manage} …`; what is refused ends in one sentence and 1."""
     task, words = sys.argv[1], sys.argv[2:]
     try:
         sys.exit(run_up(words) if task == "up" else run_manage(words))

@@ -25,7 +25,7 @@ def instance_file(data: Path) -> Path:
 
 
 def read_instance(data: Path) -> dict[str, Any]:
-    """The installation's secrets and addresses; made on the first call. Raises Refusal: unreadable or newer."""
+    """The installation's secrets and addresses, made on the first call. Refuses unreadable or newer ones."""
     path = instance_file(data)
     with start_lock(data):
         if not path.exists():
@@ -37,7 +37,8 @@ def read_instance(data: Path) -> dict[str, Any]:
             raise Refusal(_("%(path)s cannot be read; put back a copy of it.") % {"path": path}) from error
     if layout > LAYOUT:
         raise Refusal(
-            _("The data in %(path)s were written by a newer version of Presteza; use that version.") % {"path": data}
+            _("The data in %(path)s were written by a newer version of Presteza; use that version.")
+            % {"path": data}
         )
     return instance
 
@@ -63,7 +64,9 @@ def process_environment(data: Path, instance: Mapping[str, Any]) -> dict[str, st
     if not is_given("DATABASE_URL"):
         defaults["PRESTEZA_EMBEDDED"] = "1"
     missing = {name: value for name, value in defaults.items() if not is_given(name)}
-    return dict(os.environ) | missing | {"DATA_DIR": str(data), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    return (
+        dict(os.environ) | missing | {"DATA_DIR": str(data), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    )
 
 
 def _new_instance() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Decides the language of the few sentences said before Django is there: Portuguese, or English if LANG says so.
+"""Decides the language of what is said before Django is there: Portuguese, or English if LANG says so.
 
 The texts live in the product's one catalogue (`locale/`), read here with the standard library alone.
 """
@@ -13,7 +13,9 @@ LOCALE_DIR = Path(__file__).resolve().parents[2] / "locale"
 
 def speaks_english() -> bool:
     """True when the environment asks for English; POSIX order of the variables, empty ones do not count."""
-    wanted = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
+    wanted = next(
+        (value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), ""
+    )
     return wanted.lower().startswith("en")
 
 
@@ -30,4 +32,4 @@ def gettext(message: str) -> str:
 
 
 class Refusal(Exception):
-    """Something outside prevents the work; the message is the one sentence shown to the person, exit code 1."""
+    """Something outside prevents the work; the message is the one sentence the person sees (exit code 1)."""

@@ -1,4 +1,4 @@
-"""Decides where the embedded mode keeps things: data directory, socket directory, locks; and refuses bad ones."""
+"""Decides where the embedded mode keeps things (data, sockets, locks), and refuses bad places."""
 
 import contextlib
 import fcntl
@@ -21,14 +21,15 @@ SPACE_TO_CREATE = 300 * 1024 * 1024
 
 
 def is_given(name: str) -> bool:
-    """True when the environment has the variable, itself or as a file (the readers of helpdesk.lib.env do the same)."""
+    """True when the environment has the variable, itself or as a file (as `helpdesk.lib.env` reads it)."""
     return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
 
 
 def data_directory(option: str | None = None) -> Path:
-    """The data directory (`--data`, DATA_DIR, else `data/` in the checkout), made when absent, ours and usable.
+    """The data directory (`--data`, DATA_DIR, else `data/` in the checkout), made when absent and usable.
 
-    Raises Refusal naming the directory when it is no directory, belongs to somebody else or cannot be written.
+    Raises Refusal naming the directory when it is no directory, belongs to somebody else or cannot be
+    written.
     """
     path = Path(option or os.environ.get("DATA_DIR") or ROOT / "data").expanduser().absolute()
     try:
@@ -36,7 +37,9 @@ def data_directory(option: str | None = None) -> Path:
         info = path.stat()
         if info.st_uid != os.geteuid():
             raise Refusal(
-                _("The data directory %(path)s belongs to another user; run as that user or name another with --data.")
+                _(
+                    "The data directory %(path)s is another user's; run as that user or give another --data."
+                )
                 % {"path": path}
             )
         (path / "logs").mkdir(mode=0o700, exist_ok=True)
@@ -66,12 +69,15 @@ def full_disk(path: Path, *, free: int | None = None) -> Refusal:
 
 
 def socket_directory(place: Path, *, owner: int) -> Path:
-    """A short private directory for the socket of the server whose files lie in `place` (socket paths: 107 bytes).
+    """A private directory for the socket of the server whose files lie in `place`; short, for the 107 bytes.
 
-    Another local user could have made it first; it is used only when it is a real directory, the owner's, 0700.
+    Another local user could have made it first; it is used only when it is a real
+    directory, the owner's, 0700.
     """
     digest = hashlib.sha256(str(place).encode()).hexdigest()[:12]
-    base = Path("/tmp") if os.access("/tmp", os.W_OK) else Path(tempfile.gettempdir())
+    base = Path("/tmp")  # noqa: S108 (what follows makes it safe); TMPDIR may differ between two of our processes
+    if not os.access(base, os.W_OK):
+        base = Path(tempfile.gettempdir())
     path = base / f"presteza-{owner}-{digest}"
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
@@ -80,7 +86,8 @@ def socket_directory(place: Path, *, owner: int) -> Path:
     info = path.lstat()
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != owner or stat.S_IMODE(info.st_mode) != 0o700:
         raise Refusal(
-            _("The socket directory %(path)s is not private to this user; remove it and start again.") % {"path": path}
+            _("The socket directory %(path)s is not private to this user; remove it and start again.")
+            % {"path": path}
         )
     return path
 

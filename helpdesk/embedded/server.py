@@ -39,7 +39,10 @@ class Server:
         return self.lives() and answers(self.socket)
 
     def needs_restart(self) -> bool:
-        """Asked once a round: dead, or silent for ten rounds (one refused connection is only a full queue)."""
+        """Asked once a round.
+
+        Dead, or silent for ten rounds (one refused connection is only a full queue).
+        """
         self.silent = 0 if answers(self.socket) else self.silent + 1
         return not self.lives() or self.silent >= SILENT_ROUNDS
 

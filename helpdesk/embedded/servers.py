@@ -1,4 +1,7 @@
-"""Decides which servers this process must bring along: those whose address is not given, shared with our others."""
+"""Decides which servers this process must bring along.
+
+Those whose address is not given, shared with our others.
+"""
 
 import contextlib
 from collections.abc import Iterator

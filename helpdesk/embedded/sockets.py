@@ -39,7 +39,7 @@ def listener_pid(path: Path) -> int | None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket at host:port, kept open over restarts of the web process so that no visitor is refused.
+    """A listening socket at host:port, kept open over restarts of the web process: no visitor is refused.
 
     Raises Refusal when the port is taken, forbidden, or the host is not ours.
     """
@@ -51,7 +51,10 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(512)
     except OSError as error:
         raise Refusal(
-            _("Port %(port)s of %(host)s cannot be used (%(reason)s); choose another with --port or --smtp-port.")
+            _(
+                "Port %(port)s of %(host)s cannot be used (%(reason)s); "
+                "choose another with --port or --smtp-port."
+            )
             % {"port": port, "host": host, "reason": error.strerror or error}
         ) from error
     return listener

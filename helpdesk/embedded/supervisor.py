@@ -34,7 +34,7 @@ class Child:
     pause: float = 0.5
 
     def start(self, environment: Mapping[str, str], logs: Path) -> None:
-        """Start it in a session of its own, output appended to `logs/<name>.log`, dying with the supervisor."""
+        """Start it in a session of its own, output into `logs/<name>.log`, dying with the supervisor."""
         log = logs / f"{self.name}.log"
         rotate_log(log)
         with log.open("ab") as output:
@@ -50,7 +50,9 @@ class Child:
         if self.process is None or (code := self.process.poll()) is None:
             return None
         end_group(self.process.pid)
-        self.pause = 0.5 if time.monotonic() - self.started > PROVEN_AFTER else min(self.pause * 2, LONGEST_PAUSE)
+        self.pause = (
+            0.5 if time.monotonic() - self.started > PROVEN_AFTER else min(self.pause * 2, LONGEST_PAUSE)
+        )
         self.due = time.monotonic() + self.pause
         self.process = None
         return code

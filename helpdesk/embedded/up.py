@@ -1,4 +1,7 @@
-"""Decides the order of `./hd up`: places, servers, preparation, processes, addresses; then it watches until told to stop."""
+"""Decides the order of `./hd up`: places, servers, preparation, processes, addresses.
+
+Then it watches until told to stop.
+"""
 
 import argparse
 import contextlib
@@ -44,7 +47,10 @@ def parse_options(words: Sequence[str]) -> argparse.Namespace:
 
 
 def run_up(words: Sequence[str]) -> int:
-    """Run the desk until SIGTERM or SIGINT; returns 0 after a clean stop. Raises Refusal with one sentence."""
+    """Run the desk until SIGTERM or SIGINT; returns 0 after a clean stop.
+
+    Raises Refusal with one sentence.
+    """
     options = parse_options(words)
     data = data_directory(options.data)
     with contextlib.ExitStack() as stack:
@@ -52,7 +58,9 @@ def run_up(words: Sequence[str]) -> int:
         listener = stack.enter_context(listen(options.host, options.port))
         options.port = listener.getsockname()[1]
         require_free_port("127.0.0.1", options.smtp_port)
-        instance = remember(data, read_instance(data), base_url=_base_url(options), smtp_port=options.smtp_port)
+        instance = remember(
+            data, read_instance(data), base_url=_base_url(options), smtp_port=options.smtp_port
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _stop_once)
         with contextlib.suppress(Stop):
@@ -94,30 +102,40 @@ def _only_one(data: Path) -> Any:
 
 
 def _base_url(options: argparse.Namespace) -> str:
-    """--url, else BASE_URL, else the listening address; a host that is not the machine itself needs one of the two."""
+    """--url, else BASE_URL, else the listening address.
+
+    A host that is not the machine itself needs one of the two.
+    """
     if url := options.url or os.environ.get("BASE_URL"):
         os.environ["BASE_URL"] = url
         return str(url)
     if options.host not in LOOPBACK:
-        raise Refusal(_("With --host %(host)s say with --url the address people will type.") % {"host": options.host})
+        raise Refusal(
+            _("With --host %(host)s say with --url the address people will type.") % {"host": options.host}
+        )
     host = f"[{options.host}]" if ":" in options.host else options.host
     return f"http://{host}:{options.port}"
 
 
 def _prepare(environment: Mapping[str, str], options: argparse.Namespace, data: Path) -> list[str]:
-    """Migrate, load the presets and, on the first run, the demonstration; the lines to show once all is ready."""
+    """Migrate, load the presets and, on the first run, the demonstration.
+
+    The lines to show once all is ready.
+    """
     say(_("Preparing the database…"))
     demo = ["--no-demo"] if options.no_demo else []
     log = data / "logs" / "prepare.log"
     with log.open("w") as errors:
         done = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), "prepare", *demo],
-            env=dict(environment), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
+            env=dict(environment), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=errors, text=True,
         )  # fmt: skip
     if done.returncode != 0:
         last = (log.read_text(errors="replace").strip().splitlines() or ["?"])[-1]
         raise Refusal(
-            _("The preparation failed: %(reason)s (details in %(log)s).") % {"reason": last.strip(), "log": log}
+            _("The preparation failed: %(reason)s (details in %(log)s).")
+            % {"reason": last.strip(), "log": log}
         )
     return done.stdout.splitlines()
 
@@ -125,11 +143,28 @@ def _prepare(environment: Mapping[str, str], options: argparse.Namespace, data: 
 def _children(data: Path, options: argparse.Namespace, listener: int) -> list[Child]:
     python = [sys.executable, "-P"]
     celery = [*python, "-m", "celery", "-A", "helpdesk.celery:app"]
-    worker = ["worker", "-c", "2", "-O", "fair", "-Q", QUEUES, "--without-mingle", "--without-gossip", "-l", "WARNING"]
+    worker = [
+        "worker",
+        "-c",
+        "2",
+        "-O",
+        "fair",
+        "-Q",
+        QUEUES,
+        "--without-mingle",
+        "--without-gossip",
+        "-l",
+        "WARNING",
+    ]
     beat = ["beat", "-s", str(data / "beat-schedule"), "--pidfile=", "-l", "WARNING"]
     smtp = [sys.executable, str(ROOT / "manage.py"), "smtp_receiver", "--port", str(options.smtp_port)]
     return [
-        Child("web", [*python, "-m", "helpdesk.embedded.web"], environment={LISTENER: str(listener)}, keep_open=(listener,)),
+        Child(
+            "web",
+            [*python, "-m", "helpdesk.embedded.web"],
+            environment={LISTENER: str(listener)},
+            keep_open=(listener,),
+        ),
         Child("worker", [*celery, *worker]),
         Child("beat", [*celery, *beat], patience=5.0),
         Child("smtp", smtp, patience=5.0),
@@ -138,7 +173,13 @@ def _children(data: Path, options: argparse.Namespace, listener: int) -> list[Ch
 
 def _await_ready(supervisor: Supervisor, options: argparse.Namespace) -> None:
     """Until the desk answers; a web process that keeps ending is reported with its log."""
-    host = "[::1]" if ":" in options.host else "127.0.0.1" if options.host in LOOPBACK | {"0.0.0.0"} else options.host
+    host = (
+        "[::1]"
+        if ":" in options.host
+        else "127.0.0.1"
+        if options.host in LOOPBACK | {"0.0.0.0"}  # noqa: S104
+        else options.host
+    )
     deadline = time.monotonic() + READY_SECONDS
     while not _answers(f"http://{host}:{options.port}/healthz"):
         supervisor.watch()
@@ -156,5 +197,3 @@ def _answers(url: str) -> bool:
         return error.code < 500
     except OSError:
         return False
-
-

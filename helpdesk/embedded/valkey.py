@@ -1,6 +1,7 @@
 """Decides how the embedded Valkey is started, adopted and stopped. One function: `start_valkey`.
 
-It is only the bell (every guarantee lies in PostgreSQL), so a damaged append-only file is put aside, not mourned.
+It is only the bell (every guarantee lies in PostgreSQL), so a damaged append-only file is put aside, not
+mourned.
 """
 
 import importlib
@@ -21,7 +22,6 @@ from helpdesk.embedded.sockets import ask, listener_pid
 PATIENCE = 20.0
 
 
-
 def start_valkey(data: Path) -> Server:
     """Start, or adopt, the server whose files lie in `data/valkey`. Raises Refusal with one sentence."""
     place = data / "valkey"
@@ -35,7 +35,9 @@ def start_valkey(data: Path) -> Server:
                 return server
             place.replace(place.with_name(f"valkey.damaged-{time.time_ns()}"))
             place.mkdir(mode=0o700)
-    raise Refusal(_("The embedded Valkey does not start; see %(log)s.") % {"log": data / "logs" / "valkey.log"})
+    raise Refusal(
+        _("The embedded Valkey does not start; see %(log)s.") % {"log": data / "logs" / "valkey.log"}
+    )
 
 
 def _start_or_adopt(data: Path, place: Path, socket: Path) -> Server | None:
@@ -50,7 +52,15 @@ def _start_or_adopt(data: Path, place: Path, socket: Path) -> Server | None:
         if answer := _answer(socket):
             pid = process.pid if process else listener_pid(socket)
             if answer == "ready" and pid:
-                return Server(f"unix://{socket}", pid, socket, data, process, endings=(signal.SIGTERM, signal.SIGKILL), patience=15)
+                return Server(
+                    f"unix://{socket}",
+                    pid,
+                    socket,
+                    data,
+                    process,
+                    endings=(signal.SIGTERM, signal.SIGKILL),
+                    patience=15,
+                )
         elif process is None:
             process = Identity().start(_command(place, socket), env=os.environ, log=log, death=signal.SIGTERM)
         time.sleep(0.03)

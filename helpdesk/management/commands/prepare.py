@@ -1,4 +1,4 @@
-"""`manage.py prepare`: brings an installation to the state the processes need; run by `./hd up` before they start.
+"""`manage.py prepare`: brings an installation to the state its processes need; `./hd up` runs it first.
 
 Prints what the person should know (addresses, first login) on its output, and nothing else there.
 """

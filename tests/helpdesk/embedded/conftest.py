@@ -34,7 +34,10 @@ def until(condition: Callable[[], Any], *, seconds: float = 20.0) -> Any:
 
 
 def as_normal_user(work: Callable[[], Any]) -> Any:
-    """Run `work` in a forked child that is no longer root, and give its answer back; as a normal user just run it."""
+    """Run `work` in a forked child that is no longer root, and give its answer back.
+
+    As a normal user just run it.
+    """
     if os.geteuid() != 0:
         return work()
     who = unprivileged_identity()
@@ -60,7 +63,7 @@ def as_normal_user(work: Callable[[], Any]) -> Any:
 
 @pytest.fixture
 def normal_user_reaches_wheel() -> None:
-    """Skip where the checkout itself is closed to other accounts (the copy below /var/lib is tested elsewhere)."""
+    """Skip where the checkout itself is closed to other accounts."""
     from helpdesk.embedded.postgres_binaries import wheel_directory
 
     if os.geteuid() == 0 and not unprivileged_identity().can_reach(wheel_directory() / "bin" / "postgres"):
