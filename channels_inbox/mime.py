@@ -1,12 +1,13 @@
-"""Decides what a raw mail says. Pure: bytes in, facts out; no Django, no network, and no bytes make it fail (R-127).
+"""Decides what a raw mail says (R-127): bytes in, facts out; no Django, no network, no bytes make it fail.
 
     mail = parse_email(raw)
     mail.from_address, mail.subject, mail.text, mail.attachments, mail.bounce
 
-Each fact is worked out when first read. Where something cannot be understood the field is empty and `mail.defects`
-says so; the caller keeps the raw bytes.
+Each fact is worked out when first read. Where something cannot be understood the field is empty and
+`mail.defects` says so; the caller keeps the raw bytes.
 """
 
+import codecs
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -39,8 +40,9 @@ def _no_date() -> datetime | None:
 
 _FORWARD_SUBJECT = re.compile(r"\s*\[?(?:fwd?|enc|rv|tr|encaminhad[oa]|reenviad[oa]|i)\s*:", re.IGNORECASE)
 _FORWARD_MARK = re.compile(
-    r"^[-_ ]{5,30}\s*(?:forwarded message|mensagem (?:encaminhada|reencaminhada|original encaminhada)|mensaje reenviado)"
-    r"|^(?:begin forwarded message|in[ií]cio da mensagem (?:reenviada|encaminhada)|inicio del mensaje reenviado)\s*:",
+    r"^[-_ ]{5,30}\s*(?:forwarded message|mensagem (?:original )?(?:re)?encaminhada|mensaje reenviado)"
+    r"|^(?:begin forwarded message|in[ií]cio da mensagem (?:reenviada|encaminhada)"
+    r"|inicio del mensaje reenviado)\s*:",
     re.IGNORECASE | re.MULTILINE,
 )
 _LINE_BREAKS = re.compile(rb"\r(?!\n)")
@@ -52,7 +54,7 @@ def parse_email(raw: bytes) -> "ParsedEmail":
 
 
 def guarded(default: Callable[[], T]) -> Callable[[Callable[["ParsedEmail"], T]], "cached_property[T]"]:
-    """Cached fact of a mail. An error in our reading must not stop the queue: the fact is empty, flagged and logged."""
+    """Cached fact of a mail. An error of ours must not stop the queue: the fact is empty, flagged, logged."""
 
     def wrap(read: Callable[["ParsedEmail"], T]) -> "cached_property[T]":
         def fact(mail: "ParsedEmail") -> T:
@@ -70,7 +72,7 @@ def guarded(default: Callable[[], T]) -> Callable[[Callable[["ParsedEmail"], T]]
 
 
 class ParsedEmail:
-    """What a mail says; addresses are (name, address), ids have their brackets, times are UTC, sizes are bytes."""
+    """What a mail says; mailboxes are (name, address), ids have their brackets, times are UTC."""
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
@@ -87,6 +89,8 @@ class ParsedEmail:
         if b"\n" not in raw:
             raw = _LINE_BREAKS.sub(b"\n", raw)  # line ends of long ago
         start = 0
+        if raw.startswith(codecs.BOM_UTF8):
+            start = len(codecs.BOM_UTF8)
         while raw.startswith((b"\n", b"\r\n"), start) and start < 1000:
             start += 1 if raw[start] == 10 else 2
         headers, body = split_headers(raw, start, len(raw))
@@ -200,7 +204,7 @@ class ParsedEmail:
 
     @guarded(list[str])
     def authentication_results(self) -> list[str]:
-        """Values of all Authentication-Results, topmost (the last server's) first; whom to trust is R-128's matter."""
+        """Values of all Authentication-Results, topmost (the last server's) first; whom to trust: R-128."""
         return self.headers.literals("authentication-results")[:50]
 
     @guarded(bool)
@@ -305,8 +309,10 @@ class ParsedEmail:
 
     @guarded(str)
     def auto_reason(self) -> str:
-        """Why the mail is held to be automatic: `bounce`, `delay`, `receipt`, `complaint`, `auto_replied`,
-        `auto_generated`, `precedence`, `auto_reply`, `list`, `null_return_path`, `daemon`, `away`; '' for a person's.
+        """Why the mail is held to be automatic; '' for a person's.
+
+        One of `bounce`, `delay`, `receipt`, `complaint`, `auto_replied`, `auto_generated`, `auto_reply`,
+        `precedence`, `list`, `null_return_path`, `daemon`, `away`.
         """
         report = {"failed": "bounce", "delayed": "delay"}.get(self._report.kind, self._report.kind)
         declared = report or automatic.declared_automatic(self.headers)

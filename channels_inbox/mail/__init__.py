@@ -1,1 +1,4 @@
-"""Reading of raw mail: one module a question, all pure, none needs Django. The public face is `channels_inbox.mime`."""
+"""Reading of raw mail: one module a question, all pure, none needs Django.
+
+The public face is `channels_inbox.mime`.
+"""

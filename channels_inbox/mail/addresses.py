@@ -28,7 +28,7 @@ class Mailbox(NamedTuple):
 class _Draft:
     """One mailbox while its tokens are read."""
 
-    __slots__ = ("words", "angle", "comment", "has_angle")
+    __slots__ = ("angle", "comment", "has_angle", "words")
 
     def __init__(self) -> None:
         self.words: list[str] = []
@@ -108,7 +108,7 @@ def _parse(text: str, *, most: int) -> list[Mailbox]:
 
 
 def _drafts(text: str) -> list[_Draft]:
-    """Cut at commas outside quotes, comments and angles; an unclosed quote or comment is taken as a letter."""
+    """Cut at commas outside quotes, comments and angles; an unclosed quote or comment is a letter."""
     quotes, comments = text.count('"') - text.count('\\"'), True
     while True:
         drafts, state = _read_tokens(text, quotes=quotes > 1, comments=comments)

@@ -1,7 +1,7 @@
-"""Decides whether a program wrote a mail: such mail is never acknowledged and reopens nothing (RFC 3834, R-129, A23).
+"""Decides whether a program wrote a mail (RFC 3834, R-129): it is never acknowledged, reopens nothing (A23).
 
-A person who writes about holidays or failed deliveries stays a person: a subject alone counts only when it starts
-in the form that vacation programs use, and a vague one only beside other evidence.
+A person who writes about holidays or failed deliveries stays a person: a subject alone counts only when it
+starts in the form that vacation programs use, and a vague one only beside other evidence.
 """
 
 import re
@@ -51,21 +51,24 @@ DAEMONS = re.compile(
     re.IGNORECASE,
 )
 _SURE = re.compile(
-    r"\W*(?:re: ?)?(?:resposta autom[aá]tica|auto[- ]?resposta|mensagem autom[aá]tica de (?:aus[eê]ncia|f[eé]rias)"
-    r"|respuesta autom[aá]tica|auto[- ]?respuesta|automatic reply|auto(?:matic)?[- ]?(?:reply|response|responder)"
-    r"|out of (?:the )?office (?:auto-?reply|reply|response|message)|r[eé]ponse automatique|automatische antwort"
-    r"|abwesenheitsnotiz|resposta autom[aá]tica de (?:f[eé]rias|aus[eê]ncia))(?:[\])]|\s*(?:[:\-–—]|re:|$))",
+    r"\W*(?:(?:mensagem|resposta) autom[aá]tica de (?:f[eé]rias|aus[eê]ncia)|resposta autom[aá]tica"
+    r"|auto[- ]?resposta|respuesta autom[aá]tica|auto[- ]?respuesta"
+    r"|auto(?:matic)?[- ]?(?:reply|response|responder)"
+    r"|out of (?:the )?office (?:auto-?reply|reply|response|message)"
+    r"|r[eé]ponse automatique|automatische antwort|abwesenheitsnotiz)(?:[\])]|\s*(?:[:\-–—]|re:|$))",
     re.IGNORECASE,
 )
 _LIKELY = re.compile(
-    r"\W*(?:fora d[oe] escrit[oó]rio|ausente d[oe] escrit[oó]rio|(?:aviso|notifica[cç][aã]o|mensagem) de (?:aus[eê]ncia|f[eé]rias)"
+    r"\W*(?:(?:fora|ausente) d[oe] escrit[oó]rio"
+    r"|(?:aviso|notifica[cç][aã]o|mensagem) de (?:aus[eê]ncia|f[eé]rias)"
     r"|aus[eê]ncia (?:tempor[aá]ria|d[oe] escrit[oó]rio)|out of (?:the )?office|ooo|fuera de (?:la )?oficina"
     r"|mensaje de ausencia|aviso de (?:ausencia|vacaciones))[\])]*\s*(?:[:\-–—]|re:|$)",
     re.IGNORECASE,
 )
 _VAGUE = re.compile(
-    r"\W*(?:(?:estou |estarei )?(?:em |de )?f[eé]rias|ausente|aus[eê]ncia|ausencia|(?:estoy )?(?:de )?vacaciones"
-    r"|(?:i am |i'm )?(?:on )?(?:vacation|holiday|annual leave)|away(?: from (?:my |the )?office)?)"
+    r"\W*(?:(?:estou |estarei )?(?:em |de )?f[eé]rias|ausente|aus[eê]ncia|ausencia"
+    r"|(?:estoy )?(?:de )?vacaciones|(?:i am |i'm )?(?:on )?(?:vacation|holiday|annual leave)"
+    r"|away(?: from (?:my |the )?office)?)"
     r"[\])]*\s*(?:[:\-–—]|re:|$)",
     re.IGNORECASE,
 )
@@ -73,7 +76,8 @@ _ANSWERED = re.compile(r"[:\-–—]\s*(?:re|res|fw|fwd|enc|rv)\s*:", re.IGNOREC
 _AWAY = re.compile(
     r"\b(?:(?:estou|estarei|encontro-me) (?:de f[eé]rias|em f[eé]rias|ausente|fora d[oe] escrit[oó]rio)"
     r"|sem acesso ao e-?mail|(?:estoy|estar[eé]) (?:de vacaciones|fuera de la oficina|ausente)"
-    r"|(?:i am|i'm|i will be|i'll be) (?:currently )?(?:out of (?:the )?office|on (?:vacation|holiday|annual leave|leave)|away)"
+    r"|(?:i am|i'm|i will be|i'll be) (?:currently )?"
+    r"(?:out of (?:the )?office|on (?:vacation|holiday|annual leave|leave)|away)"
     r"|(?:limited|no) access to (?:my )?e-?mail)",
     re.IGNORECASE,
 )
@@ -93,7 +97,10 @@ def is_list(headers: Headers) -> bool:
 
 
 def suppresses_replies(headers: Headers) -> bool:
-    """X-Auto-Response-Suppress asks for no automatic text; Exchange sets it on people's mail too, so it proves nothing."""
+    """The sender's program asks for no automatic text.
+
+    It proves nothing: Exchange sets X-Auto-Response-Suppress on people's mail too.
+    """
     wanted = re.split(r"[\s,;]+", headers.literal("x-auto-response-suppress", most=400).lower())
     return bool({"all", "oof", "autoreply"} & set(wanted))
 
@@ -122,7 +129,7 @@ def away_subject(headers: Headers, subject: str, text: str) -> bool:
         return backed or not subject.rstrip().endswith("?")
     if _LIKELY.match(subject):
         return backed or bool(_AWAY.search(text[:3000]))
-    return bool(_VAGUE.match(subject)) and bool(_AWAY.search(text[:3000]))
+    return backed and bool(_VAGUE.match(subject)) and bool(_AWAY.search(text[:3000]))
 
 
 def looks_like_absence(subject: str) -> bool:

@@ -39,7 +39,7 @@ _CID = re.compile(r"cid:([^\s\"'<>)]{1,500})", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file of a mail: safe name, type as declared, size in bytes, SHA-256 in hex, and the bytes themselves."""
+    """A file of a mail: safe name, type as declared, size in bytes, SHA-256 in hex, and its bytes."""
 
     name: str
     content_type: str
@@ -71,7 +71,7 @@ class _Block:
 
 
 def read_body(root: Part) -> Body:
-    """Text and HTML of a mail, in the order of its parts; text is made from the HTML where there is no other."""
+    """Text and HTML of a mail in the order of its parts; text is made from HTML where there is no other."""
     body = Body()
     leaves = walk_leaves(root)
     shown = [leaf for leaf in leaves if _is_shown(leaf, root)]

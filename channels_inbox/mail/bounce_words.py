@@ -1,4 +1,4 @@
-"""Decides what the words of a delivery report mean, in English, Portuguese and Spanish, where no field says it."""
+"""Decides what the words of a delivery report mean where no field says it: English, Portuguese, Spanish."""
 
 import re
 

@@ -1,7 +1,7 @@
-"""Decides whether a mail reports a failed delivery, of what, and to whom (RFC 3464, and the shapes before it).
+"""Decides whether a mail reports a failed delivery, of what, and to whom (RFC 3464 and older shapes).
 
-A report needs a sign that a machine wrote it (report part, daemon, null return path, X-Failed-Recipients): words
-alone never make one, since people write about failed deliveries too. Delays and receipts are no failures.
+A report needs a sign that a machine wrote it (report part, daemon, null return path, X-Failed-Recipients):
+words alone never make one, since people write about failed deliveries too. Delays and receipts are none.
 """
 
 import re
@@ -27,8 +27,8 @@ _NESTED_TYPES = (
 )
 _DIAGNOSTIC_TYPE = re.compile(r"^[A-Za-z0-9-]{1,30}\s*;\s*")
 _DAEMON_NAMES = re.compile(
-    r"mail(?:er)?[ -]?(?:delivery )?(?:sub)?(?:system|daemon)|mail delivery|delivery (?:sub)?system|postmaster"
-    r"|microsoft outlook|sistema de entrega|servi[cç]o de (?:entrega|e-?mail)",
+    r"mail(?:er)?[ -]?(?:delivery )?(?:sub)?(?:system|daemon)|mail delivery|delivery (?:sub)?system"
+    r"|postmaster|microsoft outlook|sistema de entrega|servi[cç]o de (?:entrega|e-?mail)",
     re.IGNORECASE,
 )
 _DAEMONS = re.compile(
@@ -41,7 +41,7 @@ _NO_FAILURES = {"delayed": "delayed", "delivered": "receipt", "relayed": "receip
 
 @dataclass(frozen=True)
 class Bounce:
-    """A failed delivery: whom it did not reach, enhanced status (`5.1.1`), what the server said, which mail."""
+    """A failed delivery: whom it missed, enhanced status (`5.1.1`), what the server said, which mail."""
 
     recipient: str = ""
     status: str = ""
@@ -60,7 +60,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a report is judged by. `own`: addresses in lower case which the mail itself names as From and To."""
+    """What a report is judged by. `own`: addresses, in lower case, which the mail names as From and To."""
 
     root: Part
     headers: Headers

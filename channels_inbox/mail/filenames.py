@@ -70,7 +70,7 @@ _WELL_KNOWN = {
 
 
 def safe_name(name: str) -> str:
-    """`name` without path, controls, hidden marks or device names, bounded, extension kept; '' when nothing is left."""
+    """`name` without path, controls, hidden marks and device names, bounded, extension kept; may be ''."""
     name = _SEPARATORS.sub("/", one_line(name[:4000]).replace("\0", ""))
     name = next((piece for piece in reversed(name.split("/")) if piece.strip(" .\u200c\u200d")), "")
     name = "".join(letter for letter in name if unicodedata.category(letter) not in ("Cf", "Cc", "Cs", "Cn"))

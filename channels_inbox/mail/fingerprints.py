@@ -1,4 +1,4 @@
-"""Decides whether two arrivals are the same mail: a hash of what its carriers do not change (reliability 1.4)."""
+"""Decides whether two arrivals are the same mail: a hash of what its carriers do not change."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ _TRACE = re.compile(
 
 
 def fingerprint(raw: bytes) -> bytes:
-    """SHA-256 (32 bytes) of the mail without its trace fields; one pass over the header, the body is not read."""
+    """SHA-256 (32 bytes) of the mail without its trace fields; one pass over the header, no parsing."""
     end = _header_end(raw)
     digest = hashlib.sha256(_TRACE.sub(b"", raw[:end]))
     digest.update(memoryview(raw)[end:])

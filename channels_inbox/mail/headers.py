@@ -8,7 +8,7 @@ from channels_inbox.mail import limits
 from channels_inbox.mail.charsets import codec_named, decode_field, decode_text, one_line
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
-# A line without a colon inside the header is a badly folded one only when a field everybody writes still follows.
+# A line without a colon is a badly folded one only when a field everybody writes still follows.
 _KNOWN_FIELD = re.compile(
     rb"\n(?:from|to|cc|subject|date|message-id|mime-version|content-type|content-transfer-encoding"
     rb"|in-reply-to|references|reply-to|return-path|received):",

@@ -1,6 +1,6 @@
 """Decides how much of a mail is read, so that no mail costs more than a bounded time (A22).
 
-What lies beyond a limit is never lost: the raw bytes are stored before they are read, and a defect names the limit.
+What lies beyond a limit is not lost: the raw bytes are stored first, and a defect names the limit.
 """
 
 HEADER_BYTES = 2 * 1024 * 1024  # of one header block; 20,000 references need about 1 MB

@@ -79,7 +79,7 @@ def _join(raw: list[tuple[str, str, bool]]) -> dict[str, str]:
             number = int(section.group(2) or 0)
             pieces.setdefault(section.group(1), {}).setdefault(number, (value, bool(section.group(3))))
     values = {name: _plain_value(value) for name, value in plain.items()}
-    # The extended form wins: the plain one beside it is a fallback for old readers (RFC 6266 4.3 says so for HTTP).
+    # The extended form wins: the plain one beside it is a fallback for old readers (as RFC 6266 4.3).
     values.update((name, _extended_value(sections)) for name, sections in pieces.items())
     return values
 

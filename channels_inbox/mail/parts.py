@@ -1,4 +1,4 @@
-"""Decides which parts a mail has (RFC 2046), by offsets into the raw bytes: nothing is copied or decoded here."""
+"""Decides which parts a mail has (RFC 2046), by offsets into the raw bytes: nothing is copied here."""
 
 import re
 from collections.abc import Iterator
@@ -100,10 +100,10 @@ class _Reader:
             return
         spans = self._spans_of(part)
         default = "message/rfc822" if part.content_type == "multipart/digest" else "text/plain"
-        for at, (start, end) in enumerate(spans):
+        for start, end in spans:
             if self.parts >= limits.PARTS:
                 self.flag("too_many_parts")
-                start, end = start, spans[-1][1]
+                end = spans[-1][1]
                 part.children.append(Part(self.raw, Headers(), start, end, "application/octet-stream", part))
                 return
             self.parts += 1

@@ -7,9 +7,12 @@ from channels_inbox.mail import limits
 from channels_inbox.mail.charsets import storable
 
 _BREAKING = frozenset(
-    "address article aside blockquote br center dd div dl dt fieldset figure footer form h1 h2 h3 h4 h5 h6 header hr"
-    " li main nav ol p pre section table title tr ul".split()
-)
+    (
+        "address", "article", "aside", "blockquote", "br", "center", "dd", "div", "dl", "dt",
+        "fieldset", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr",
+        "li", "main", "nav", "ol", "p", "pre", "section", "table", "title", "tr", "ul",
+    )
+)  # fmt: skip
 _DROPPED = {
     "style": re.compile("</style", re.IGNORECASE),
     "script": re.compile("</script", re.IGNORECASE),
@@ -68,7 +71,7 @@ def _pieces(markup: str) -> list[tuple[str, str]]:
 
 
 def unflow(text: str, *, delete_space: bool) -> str:
-    """Join the soft line breaks of `format=flowed`; quotes and the signature mark stay on lines of their own."""
+    """Join the soft line breaks of `format=flowed`; quotes and the signature mark keep their own lines."""
     paragraphs: list[list[str]] = []
     open_depth = -1  # quote depth of a line that wants to be continued
     for line in text.split("\n"):

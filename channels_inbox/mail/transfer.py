@@ -34,7 +34,10 @@ def _decode_base64(data: bytes, *, is_text: bool) -> tuple[bytes, str]:
         head, _ = _decode_base64(data[:cut], is_text=False)
         return head + b"\n" + data[cut:], "base64_trailing"  # a footer added by a list
     padding = data.find(b"=")
-    if padding >= 0 and data[padding:].strip(b"= \t\r\n"):
+    rest = data[padding:] if padding >= 0 else b""
+    if rest.strip(b"= \t\r\n"):
+        if _FOREIGN.search(rest):
+            return _strict(data[:padding] + b"==")[0], "base64_trailing"
         # It goes on after its padding: pieces joined by a careless mailer.
         pieces = _PADDING.split(data, maxsplit=_MOST_PIECES)
         return b"".join(_strict(piece)[0] for piece in pieces), "base64_pieces"

@@ -20,7 +20,8 @@ GENERATOR = Path(
 
 def load_generator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("mail_corpus", GENERATOR)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -57,7 +58,8 @@ def test_corpus_reads_back_as_its_manifest(tmp_path: Path) -> None:
         assert (mail.subject, mail.message_id) == (row["subject"], row["message_id"])
         assert mail.date == datetime.fromisoformat(row["date"])
         assert (mail.is_auto_reply, mail.is_bounce) == (row["is_auto_reply"], row["is_bounce"]), row["file"]
-        assert row["marker"] in mail.text and "\ufffd" not in mail.text + mail.html
+        assert row["marker"] in mail.text
+        assert "\ufffd" not in mail.text + mail.html
         assert bool(mail.html) == row["has_html"]
         assert [describe(one) for one in mail.attachments] == [
             (one["name"], one["content_type"], one["size"], one["sha256"], inline)

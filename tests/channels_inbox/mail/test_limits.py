@@ -60,7 +60,8 @@ def test_deep_mail_stops_at_the_limit_and_keeps_the_rest_as_a_file() -> None:
     mail = parse_email(nested(500))
     assert "too_deep" in mail.defects
     (rest,) = mail.attachments
-    assert rest.content_type == "application/octet-stream" and rest.content.endswith(b"fim")
+    assert rest.content_type == "application/octet-stream"
+    assert rest.content.endswith(b"fim")
 
 
 def test_many_parts_keep_the_rest_as_one_file() -> None:
@@ -81,7 +82,8 @@ def test_many_references_keep_root_and_latest() -> None:
 def test_many_recipients_are_cut_and_flagged() -> None:
     fields = b"".join(b"Cc: p%d@correio.example\r\n" % number for number in range(1500))
     mail = parse_email(TOP + fields + b"\r\nx")
-    assert len(mail.cc) == 500 and mail.cc[0].address == "p0@correio.example"
+    assert len(mail.cc) == 500
+    assert mail.cc[0].address == "p0@correio.example"
 
 
 def test_long_subject_name_and_id_are_cut() -> None:
@@ -102,5 +104,6 @@ def test_long_subject_name_and_id_are_cut() -> None:
 
 def test_text_beyond_the_limit_is_also_kept_as_a_file() -> None:
     mail = parse_email(TOP + b"\r\n" + b"palavra " * 600_000)
-    assert len(mail.text) == limits.TEXT_BYTES and "text_cut" in mail.defects
+    assert len(mail.text) == limits.TEXT_BYTES
+    assert "text_cut" in mail.defects
     assert [one.size for one in mail.attachments] == [4_800_000]

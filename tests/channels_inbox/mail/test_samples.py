@@ -78,7 +78,8 @@ def test_gmail_reply() -> None:
 
 def test_authentication_results_keep_their_order() -> None:  # R-128 row 1
     first, second = sample("gmail_reply").authentication_results
-    assert first.startswith("mx.loja.example;") and "dmarc=pass (p=NONE)" in first
+    assert first.startswith("mx.loja.example;")
+    assert "dmarc=pass (p=NONE)" in first
     assert second == "forged.example; dmarc=pass"
 
 
@@ -89,7 +90,8 @@ def test_outlook_logo_is_inline_and_suppression_is_only_a_hint() -> None:
     assert [(one.name, one.inline, one.content_id) for one in mail.attachments] == [
         ("image001.png", True, "image001.png@01DB8CF0.12345670")
     ]
-    assert mail.suppresses_replies and not mail.is_auto_reply
+    assert mail.suppresses_replies
+    assert not mail.is_auto_reply
 
 
 def test_apple_mail_text_around_a_picture_is_all_shown() -> None:
@@ -110,7 +112,8 @@ def test_yahoo_subject_is_cut_inside_a_word() -> None:
 
 def test_flowed_lines_are_joined() -> None:
     assert sample("thunderbird_flowed").text == (
-        "Pode mandar a segunda via do boleto? Preciso pagar ainda hoje, antes das 17h, pelo banco da empresa.\n\n"
+        "Pode mandar a segunda via do boleto? Preciso pagar ainda hoje, antes das 17h, pelo "
+        "banco da empresa.\n\n"
         "> Seu boleto venceu ontem.\n >isto começa com o sinal de maior\n-- \nOtávio\n"
     )
 
@@ -148,7 +151,8 @@ def test_nested_message_is_one_file_named_by_its_subject() -> None:
     (nested,) = mail.attachments
     assert (nested.name, nested.content_type) == ("Cobrança em duplicidade 3-4.eml", "message/rfc822")
     assert parse_email(nested.content).attachments[0].name == "fatura.pdf"
-    assert mail.is_forward and mail.text == "Vejam o e-mail do cliente."
+    assert mail.is_forward
+    assert mail.text == "Vejam o e-mail do cliente."
 
 
 def test_forward_is_told_by_its_mark_and_a_reply_is_none() -> None:
@@ -158,14 +162,17 @@ def test_forward_is_told_by_its_mark_and_a_reply_is_none() -> None:
 
 def test_list_footer_is_shown_in_both_renditions() -> None:
     mail = sample("mailing_list_footer")
-    assert mail.is_list and mail.auto_reason == "list"
+    assert mail.is_list
+    assert mail.auto_reason == "list"
     for rendition in (mail.text, mail.html):
-        assert "Alguien recibi" in rendition and "Usuarios mailing list" in rendition
+        assert "Alguien recibi" in rendition
+        assert "Usuarios mailing list" in rendition
 
 
 def test_footer_behind_base64_is_kept() -> None:
     mail = sample("base64_with_plain_footer")
-    assert mail.text.startswith("Atenção: chegou.\n---") and "usuarios-unsubscribe@lista.example" in mail.text
+    assert mail.text.startswith("Atenção: chegou.\n---")
+    assert "usuarios-unsubscribe@lista.example" in mail.text
     assert mail.defects == ["base64_trailing"]
 
 
@@ -255,7 +262,8 @@ def test_charset_is_guessed_where_the_label_fails(name: str, text: str, defects:
 def test_raw_8bit_header_is_guessed_alike() -> None:
     for name in ("raw_8bit_latin1", "raw_8bit_utf8"):
         mail = sample(name)
-        assert mail.from_name == "João Gonçalves" and mail.subject.startswith("Não consigo emitir a nota")
+        assert mail.from_name == "João Gonçalves"
+        assert mail.subject.startswith("Não consigo emitir a nota")
         assert mail.date == datetime(2025, 3, 17, 13, 0, tzinfo=UTC)  # one of them in Portuguese
     assert sample("charset_iso2022jp").from_name == "山田"
 
@@ -287,4 +295,5 @@ def test_hostile_file_names_are_made_safe() -> None:  # A12, R-148
         "attachment-9.pdf",
         "_img src=x onerror=alert(1)_.png",
     ]
-    assert len(long) == 150 and long.endswith("aaa.pdf")
+    assert len(long) == 150
+    assert long.endswith("aaa.pdf")
