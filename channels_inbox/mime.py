@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from channels_inbox.mail import automatic, fields, limits
-from channels_inbox.mail.addresses import Mailbox, field_mailboxes, parse_one, valid_address
+from channels_inbox.mail.addresses import Mailbox, field_mailboxes, parse_mailboxes, parse_one, valid_address
 from channels_inbox.mail.bodies import Attachment, Body, read_attachments, read_body
 from channels_inbox.mail.bounces import Bounce, Evidence, Report, read_report
 from channels_inbox.mail.charsets import one_line
@@ -129,6 +129,8 @@ class ParsedEmail:
         found = parse_one(headers.literal("from"))
         if headers.count("from") > 1:
             self._flag("from_repeated")
+        if len(parse_mailboxes(headers.literal("from"), most=2)) > 1:
+            self._flag("from_several")
         if found.address:
             return found
         self._flag("from_missing" if "from" not in headers else "from_unreadable")

@@ -124,6 +124,7 @@ def _read_tokens(text: str, *, quotes: bool, comments: bool) -> tuple[list[_Draf
     draft = _Draft()
     drafts = [draft]
     quoted = angled = False
+    groups = ";" in text
     depth = 0
     for token in _TOKEN.findall(text):
         if quoted:
@@ -146,8 +147,8 @@ def _read_tokens(text: str, *, quotes: bool, comments: bool) -> tuple[list[_Draf
         elif token in (",", ";"):
             draft, angled = _Draft(), False
             drafts.append(draft)
-        elif token == ":" and not angled and not any("@" in word for word in draft.words):
-            draft.words = []  # the name of a group, or a mailto:
+        elif token == ":" and groups and not angled and not any("@" in word for word in draft.words):
+            draft.words = []  # the name of a group
         else:
             (draft.angle if angled else draft.words).append(token)
     return drafts, "quote" if quoted else "comment" if depth else ""

@@ -1,6 +1,7 @@
 """Decides what message ids and dates a mail names (RFC 5322 3.3, 3.6.4)."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -62,12 +63,17 @@ def sent_at(headers: Headers) -> datetime | None:
     text = headers.literal("date", most=200)
     if not text:
         return None
-    return _read_date(text) or _read_date(_MONTH.sub(lambda found: _MONTHS[found.group(1).lower()], text))
+    found = _read_date(text, parsedate_to_datetime) or _read_date(text, datetime.fromisoformat)
+    return found or _read_date(_MONTH.sub(_english_month, text.replace(".", "")), parsedate_to_datetime)
 
 
-def _read_date(text: str) -> datetime | None:
+def _read_date(text: str, read: Callable[[str], datetime]) -> datetime | None:
     try:
-        found = parsedate_to_datetime(text)
+        found = read(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError, ArithmeticError):
         return None
+
+
+def _english_month(found: re.Match[str]) -> str:
+    return _MONTHS[found.group(1).lower()]

@@ -115,7 +115,7 @@ class _Reader:
             self.grow(child, depth + 1)
 
     def _spans_of(self, part: Part) -> list[tuple[int, int]]:
-        boundary = part.parameters.get("boundary", "").encode("utf-8", "replace")[:998]
+        boundary = part.parameters.get("boundary", "").rstrip().encode("utf-8", "replace")[:998]
         spans = self._cut(part, boundary) if boundary else []
         if not spans:
             found = _GUESSED_BOUNDARY.search(self.raw, part.start, part.end)
