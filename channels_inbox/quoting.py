@@ -21,7 +21,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class VisibleReply:
-    """``html`` is not sanitised and empty when the mail has none; ``quote_removed`` is true for either part."""
+    """``html`` is not sanitised, and empty when the mail has none; ``quote_removed`` counts either part."""
 
     text: str
     html: str

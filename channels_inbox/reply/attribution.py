@@ -19,7 +19,8 @@ _MONTH = (
     r"|ene(?:ro)?)"
 )
 _WEEKDAY = (
-    r"(?:(?:segunda|terça|terca|quarta|quinta|sexta)(?:[ -]?feira)?|s[áa]bado|domingo|seg|ter|qua|qui|sex|s[áa]b|dom"
+    r"(?:(?:segunda|terça|terca|quarta|quinta|sexta)(?:[ -]?feira)?|s[áa]bado|domingo"
+    r"|seg|ter|qua|qui|sex|s[áa]b|dom"
     r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun"
     r"|lunes|martes|mi[ée]rcoles|jueves|viernes|lun|mar|mi[ée]|jue|vie)\.?"
 )
@@ -40,7 +41,8 @@ _DAY = rf",? ?(?:{_WEEKDAY}(?:,? (?:dia|el|on|the)?)?,? ?)?(?:{_DATE})(?![\w/])"
 _AT = r"[,.]? ?(?:-|at|às|as|à\(s\)|a las|a la\(s\)|em|um|alle ore|à|,)? ?"
 _DATED = re.compile(rf"(?P<lead>{_LEAD} )?{_DAY}(?:{_AT}(?P<time>{_TIME})|,)", re.IGNORECASE)
 _TIMED = re.compile(
-    rf"(?P<lead>(?:às|as|at|a las) )(?P<time>{_TIME}) ?(?:de|do dia|del|on|,)? ?(?:{_DATE})(?![\w/])", re.IGNORECASE
+    rf"(?P<lead>(?:às|as|at|a las) )(?P<time>{_TIME}) ?(?:de|do dia|del|on|,)? ?(?:{_DATE})(?![\w/])",
+    re.IGNORECASE,
 )
 _VERB = (
     r"(?:escreveu|escreveram|escribi[óo]|wrote|enviou|mandou|envi[óo]|sent|schrieb|a écrit|ha scritto|schreef"
@@ -53,9 +55,11 @@ _NAME_FIRST = re.compile(
     re.IGNORECASE,
 )
 _STAMP_FIRST = re.compile(r"^\d{4}[-/]\d\d[-/]\d\d,? \d{1,2}:\d\d[^<>]{0,120}<[^<>]+>[>) ]* ?:$")
-_QUOTING = re.compile(r"^(?:quoting|citando(?: a)?|mensagem citada por|citação de|mensaje citado por) .*:$", re.IGNORECASE)
-_LAST = ":-—*_]|\"”»"
-_EDGE = " \t*_|[]«»“”\""
+_QUOTING = re.compile(
+    r"^(?:quoting|citando(?: a)?|mensagem citada por|citação de|mensaje citado por) .*:$", re.IGNORECASE
+)
+_LAST = ':-—*_]|"”»'
+_EDGE = ' \t*_|[]«»“”"'
 _DASHES = re.compile(r"^[-–—‐]{2,} ?(?=\w)")
 
 
@@ -99,9 +103,9 @@ def _judge(joined: Sequence[str]) -> _Match | None:
     if not text or text[-1] not in ":-—":
         return None
     address = bool(ADDRESS.search(text))
-    if _VERB_END.search(text) and (dated := _DATED.match(text) or _TIMED.match(text)):
-        if dated["time"] or (address and len(joined) == 1):
-            return _Match(address, bool(dated["lead"]))
+    dated = (_DATED.match(text) or _TIMED.match(text)) if _VERB_END.search(text) else None
+    if dated and (dated["time"] or (address and len(joined) == 1)):
+        return _Match(address, bool(dated["lead"]))
     if _NAME_FIRST.match(text) and (address or TIME.search(text)):
         return _Match(address, anchored=False)
     if address and _STAMP_FIRST.match(text):

@@ -22,7 +22,7 @@ class Found(Enum):
 
 
 class Decision(NamedTuple):
-    """Lines ``start`` to ``end`` are the quote; ``to_end`` says no end mark was there and all below is taken."""
+    """Lines ``start`` to ``end`` are the quote; ``to_end``: nothing showed its end, all below is taken."""
 
     found: Found
     start: int = 0
@@ -32,18 +32,22 @@ class Decision(NamedTuple):
 
 class _Opening(NamedTuple):
     found: Found
-    end: int  # where the quote ends; the number of lines when nothing shows an end
+    end: int  # where the quote ends
+    to_end: bool = False  # nothing shows an end
 
 
 _PHONE = re.compile(
     r"^(?:enviad[oa] (?:do|da|de|a partir d|através d|pel|via|desde|usando)|sent (?:from|via|with|using)"
-    r"|(?:obter|obtenha|get|obtener|baix(?:e|ar)) o? ?outlook|get outlook|yahoo mail|mensagem enviada (?:do|pel))",
+    r"|(?:obter|obtenha|get|obtener|baix(?:e|ar)) o? ?outlook|yahoo mail|mensagem enviada (?:do|pel))",
     re.IGNORECASE,
 )
 _FOOTER = re.compile(
-    r"^(?:-- ?$|--$|[-_=*]{3,}|aviso|atenção|disclaimer|confiden|esta mensagem|este e-?mail|this (?:e-?mail|message)"
-    r"|este mensaje|antes de imprimir|livre de v[ií]rus|virus-?free|libre de virus|sem v[ií]rus|você (?:está )?receb"
-    r"|you received this|recibiste este|as informações contidas|the information contained|la informaci[oó]n contenida)",
+    r"^(?:--$|[-_=*]{3,}$|aviso(?: legal| de confidencialidade)?:|disclaimer|confiden\w+$"
+    r"|(?:esta mensagem|este e-?mail|este mensaje|this (?:e-?mail|message)) .{0,200}"
+    r"(?:confiden|privileg|sigilos|destinat|intended|antiv[ií]rus|v[ií]rus)"
+    r"|antes de imprimir|livre de v[ií]rus|virus-?free|libre de virus|sem v[ií]rus"
+    r"|você (?:está recebendo|recebeu) (?:este|esta)|you received this (?:e-?mail|message)|recibiste este"
+    r"|as informações contidas|the information contained|la informaci[oó]n contenida)",
     re.IGNORECASE,
 )
 #: «Answers below in red»: the new words stand inside what looks like the quote.
@@ -52,8 +56,8 @@ _ANSWERS_INSIDE = re.compile(
     r"|grif|marc|destac)[^\n]{0,60}"
     r"\b(?:no corpo|entre (?:as )?linhas|em (?:vermelho|azul|verde|amarelo|negrito|caixa alta|destaque)"
     r"|en (?:rojo|azul|verde|negrita)|in (?:red|blue|green|bold|line)|inline|between the lines)"
-    r"|\b(?:respond(?:i|o|ido|endo|emos|idas?)|respost(?:a|as)|respuestas?|respondo|comentários?|comentarios?"
-    r"|answers?|replies|responses?|comments?)\b[^\n]{0,30}\b(?:abaixo|a seguir|embaixo|abajo|m[aá]s abajo|below)"
+    r"|\b(?:respond(?:i|o|ido|endo|emos|idas?)|respostas?|respuestas?|respondo|coment[aá]rios?"
+    r"|answers?|replies|responses?|comments?)\b[^\n]{0,30}\b(?:abaixo|a seguir|embaixo|abajo|below)"
     r"|\b(?:abaixo|below|abajo)\b[^\n]{0,25}\b(?:respost(?:a|as)|respuestas?|answers?|comentários?)\b"
     r"|\b(?:em vermelho|en rojo|in red)\b",
     re.IGNORECASE,
@@ -80,7 +84,7 @@ def decide(lines: Sequence[Line]) -> Decision:
             at = end_of_block(lines, at) if lines[at].depth else at + 1
             continue
         if opening.found is Found.CUT:
-            return _follow(lines, at, opening.end)
+            return _follow(lines, at, opening)
         return Decision(opening.found, at, len(lines))
     return Decision(Found.NOTHING)
 
@@ -116,7 +120,7 @@ def _read_opening(lines: Sequence[Line], at: int) -> _Opening | None:
     if line.depth:
         return _read_block_opening(lines, at)
     if opens_earlier_mail(lines, at) or is_reply_above(line):
-        return _Opening(Found.CUT, len(lines))
+        return _Opening(Found.CUT, len(lines), to_end=True)
     attribution = read_attribution(lines, at)
     if attribution is None:
         return None
@@ -129,7 +133,7 @@ def _read_opening(lines: Sequence[Line], at: int) -> _Opening | None:
         return _Opening(Found.FORWARD, len(lines))
     # Answers stand among bare quote marks further down: an end cannot be told.
     found = Found.MIXED if _has_bare_quote(lines, below) else Found.CUT
-    return _Opening(found, len(lines))
+    return _Opening(found, len(lines), to_end=True)
 
 
 def _read_block_opening(lines: Sequence[Line], at: int) -> _Opening | None:
@@ -162,18 +166,16 @@ def _has_bare_quote(lines: Sequence[Line], at: int) -> bool:
     return False
 
 
-def _follow(lines: Sequence[Line], start: int, end: int) -> Decision:
+def _follow(lines: Sequence[Line], start: int, opening: _Opening) -> Decision:
     """Extend the quote over those that directly follow; words after it mean answers, unless a footer."""
-    while end < len(lines):
-        below = next_filled(lines, end)
-        if below == len(lines):
-            return Decision(Found.CUT, start, end)
-        opening = _read_opening(lines, below)
-        if opening is None or opening.found is not Found.CUT:
+    while (below := next_filled(lines, opening.end)) < len(lines):
+        following = _read_opening(lines, below)
+        if following is None or following.found is not Found.CUT:
             footer = _PHONE.match(lines[below].text) or _FOOTER.match(lines[below].text)
-            return Decision(Found.CUT if footer and not _quotes_again(lines, below) else Found.MIXED, start, end)
-        end = opening.end
-    return Decision(Found.CUT, start, end, to_end=True)
+            found = Found.CUT if footer and not _quotes_again(lines, below) else Found.MIXED
+            return Decision(found, start, opening.end)
+        opening = following
+    return Decision(Found.CUT, start, opening.end, to_end=opening.to_end)
 
 
 def _quotes_again(lines: Sequence[Line], at: int) -> bool:

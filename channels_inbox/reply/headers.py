@@ -15,14 +15,18 @@ _LABELS = {
     "to": "para|to|destinatário|destinatario|destinatários|destinatarios|an",
     "copy": "cc|cco|bcc|c/c|cópia|copia|com cópia|com cópia para|cc/bcc",
     "subject": "assunto|subject|asunto|betreff|objet|oggetto",
-    "other": "responder a|responder para|reply-to|reply to|importância|importance|importancia|prioridade|priority"
-    "|anexos|anexo|attachments|adjuntos|categorias|sensibilidade",
+    "other": "responder a|responder para|reply-to|reply to|importância|importance|importancia|prioridade"
+    "|priority|anexos|anexo|attachments|adjuntos|categorias|sensibilidade",
 }
 _KIND = {label: kind for kind, names in _LABELS.items() for label in names.split("|")}
 _NAMES = "|".join(sorted(map(re.escape, _KIND), key=len, reverse=True))
 _LABEL = re.compile(rf"[*_]{{0,2}}({_NAMES})[*_]{{0,2}} ?:[*_]{{0,2}} ?", re.IGNORECASE)
 _LABEL_INSIDE = re.compile(rf"(?:(?<=\s)|^)[*_]{{0,2}}({_NAMES})[*_]{{0,2}} ?:[*_]{{0,2}} ?", re.IGNORECASE)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d[/.-]\d{1,2}[/.-]\d\d(?!\d)")
+
+#: «Fulano <x@y>», «Fulano [mailto:x@y]» or a bare address.
+_MAILBOX = re.compile(r"[<\[(](?:mailto:)?[^\s<>()\[\]]+@[^\s<>()\[\]]+[>\])]|^[^\s<>]+@[^\s<>]+$")
+_LONG_DATE = re.compile(r"[^\W\d_]{3,}.*\d{4}")
 
 _NAMED = (
     r"mensagem original|original message|mensaje original|e-?mail original|mensagem anterior"
@@ -32,7 +36,7 @@ _NAMED = (
 _SEPARATOR = re.compile(rf"^[-–—‐_=* ]{{2,}}(?:{_NAMED})[-–—‐_=* ]{{2,}}:?$", re.IGNORECASE)
 _RULE = re.compile(r"^(?:_{8,}|-{8,}|={8,}|\*{8,}|[-‐–—─━]{8,})$")
 _FORWARD = re.compile(
-    r"^[-–—‐_=*>« ]*(?:mensagem (?:re)?encaminhada|in[ií]cio d[ae] mensagem (?:re)?encaminhada|e-?mail encaminhado"
+    r"^[-–—‐_=*>« ]*(?:(?:in[ií]cio d[ae] )?mensagem (?:re)?encaminhada|e-?mail encaminhado"
     r"|forwarded message|begin forwarded message|mensaje reenviado|inicio del mensaje reenviado"
     r"|comienzo del mensaje reenviado|mensaje remitido|weitergeleitete nachricht|message transféré"
     r"|messaggio inoltrato|mensagem original encaminhada)"
@@ -46,7 +50,8 @@ _ABOVE = re.compile(
     r"|(?:type|write|reply|respond|add|enter)(?: your (?:reply|response|message|answer))? above this line"
     r"|(?:escriba|escribe|responda|responde|conteste)(?: (?:su|tu) respuesta)?"
     r" (?:por encima|arriba|encima) de esta l[ií]nea)"
-    r"(?: (?:para responder|to reply|to respond|to add a (?:reply|comment)|para contestar))?[-–—‐_=*#~»\"”. \])!]*$",
+    r"(?: (?:para responder|to reply|to respond|to add a (?:reply|comment)|para contestar))?"
+    r"[-–—‐_=*#~»\"”. \])!]*$",
     re.IGNORECASE,
 )
 _MAX_LABEL_LINES = 24
@@ -80,11 +85,11 @@ def opens_earlier_mail(lines: Sequence[Line], at: int) -> bool:
 
 def _follows_named_separator(lines: Sequence[Line], at: int) -> bool:
     below = next_filled(lines, at + 1)
-    if below >= len(lines):
+    if below == len(lines):
         return False
-    return bool(
-        _LABEL.match(lines[below].text) or lines[below].depth > lines[at].depth or read_attribution(lines, below)
-    )
+    if lines[below].depth > lines[at].depth or _LABEL.match(lines[below].text):
+        return True
+    return read_attribution(lines, below) is not None
 
 
 def _is_block(lines: Sequence[Line], at: int, *, ruled: bool, marked: bool = False) -> bool:
@@ -93,15 +98,23 @@ def _is_block(lines: Sequence[Line], at: int, *, ruled: bool, marked: bool = Fal
     found = _read_block(lines, at)
     if "from" not in found or len(found) < 2:
         return False
-    who = f"{found['from']} {found.get('to', '')} {found.get('copy', '')}"
     when = found.get("sent") or found.get("date") or ""
-    address, moment = bool(ADDRESS.search(who)), bool(TIME.search(when) and (_YEAR.search(when) or DATE.search(when)))
+    moment = bool(TIME.search(when) and (_YEAR.search(when) or DATE.search(when)))
+    address = bool(ADDRESS.search(f"{found['from']} {found.get('to', '')} {found.get('copy', '')}"))
     if marked:
-        return address or moment or len(found) >= 4
+        return (moment or (address and "subject" in found)) or len(found) >= 5
     if ruled:
-        return (address or moment) and len(found) >= 3
-    whole = moment and ("subject" in found or ("to" in found and address))
-    return whole and (address or bool(found.get("sent"))) and bool(_YEAR.search(when))
+        return moment and len(found) >= 3
+    return moment and bool(_YEAR.search(when)) and _is_complete(found, address=address)
+
+
+def _is_complete(found: dict[str, str], *, address: bool) -> bool:
+    """Tell a mail program's block from «De: Curitiba Para: Santos Data: 10/11/2026 14:00 Assunto: coleta»."""
+    if "subject" not in found and not ("to" in found and address):
+        return False
+    if "sent" not in found:
+        return bool(_MAILBOX.search(found["from"]))
+    return address or (list(found)[:2] == ["from", "sent"] and bool(_LONG_DATE.search(found["sent"])))
 
 
 def _read_block(lines: Sequence[Line], at: int) -> dict[str, str]:
@@ -117,7 +130,9 @@ def _read_block(lines: Sequence[Line], at: int) -> dict[str, str]:
         text = line.text[:_MAX_LINE]
         if line.depth != depth:
             break
-        if _LABEL.match(text):
+        if label := _LABEL.match(text):
+            if _kind(label) == "from" and "from" in found:
+                break
             kind = _take_labels(text, found)
         elif kind and (not found[kind] or (not blanks and _continues(found[kind], text))):
             found[kind] = f"{found[kind]} {text}".strip()
@@ -128,18 +143,23 @@ def _read_block(lines: Sequence[Line], at: int) -> dict[str, str]:
 
 
 def _take_labels(text: str, found: dict[str, str]) -> str:
-    """Put «De: a Enviado: b Para: c» (one label a line, or all on one) into ``found``; return the last kind."""
+    """Put «De: a», or «De: a Enviado: b Para: c Assunto: d», into ``found``; return the last kind."""
     marks = list(_LABEL_INSIDE.finditer(text))
     if len(marks) > 1 and not _all_on_one_line(marks):
         marks = marks[:1]
     for mark, after in zip(marks, [*marks[1:], None], strict=True):
-        kind = _KIND[mark[1].lower()]
+        kind = _kind(mark)
         found.setdefault(kind, text[mark.end() : after.start() if after else len(text)].strip())
     return kind
 
 
+def _kind(label: re.Match[str]) -> str:
+    # Ignoring case, the pattern takes a few letters (the long s) that lower() leaves alone.
+    return _KIND.get(label[1].lower(), "other")
+
+
 def _all_on_one_line(marks: list[re.Match[str]]) -> bool:
-    kinds = {_KIND[mark[1].lower()] for mark in marks}
+    kinds = {_kind(mark) for mark in marks}
     return "from" in kinds and len(kinds & {"sent", "date", "to", "subject"}) >= 3
 
 

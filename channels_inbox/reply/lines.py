@@ -10,6 +10,7 @@ from dataclasses import dataclass
 _INVISIBLE = dict.fromkeys(
     [0x00AD, 0x034F, 0x061C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
 )
+_MARKS = re.compile(r"(?:> ?)+")
 _SPACES = re.compile(r"\s+")
 
 
@@ -45,6 +46,12 @@ def clean_line(text: str) -> str:
     return _SPACES.sub(" ", text).strip()
 
 
+def strip_marks(text: str) -> tuple[str, int]:
+    """Return a cleaned line without its quote marks («> > text»), and how many there were."""
+    marks = _MARKS.match(text)
+    return (text[marks.end() :], marks[0].count(">")) if marks else (text, 0)
+
+
 def next_filled(lines: Sequence[Line], at: int) -> int:
     """Return the index of the first line with text from ``at`` on, ``len(lines)`` when there is none."""
     while at < len(lines) and lines[at].blank:
@@ -56,9 +63,9 @@ def end_of_block(lines: Sequence[Line], at: int) -> int:
     """Return the index after the last quoted line of the quote that holds line ``at``."""
     last = at
     while at < len(lines):
-        if lines[at].text:
-            if not lines[at].depth:
-                break
+        if lines[at].depth:
             last = at
+        elif lines[at].text:
+            break
         at += 1
     return last + 1

@@ -6,12 +6,13 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from channels_inbox.reply.lines import Line, clean_line
+from channels_inbox.reply.lines import Line, clean_line, strip_marks
 from channels_inbox.reply.tokens import Kind, Token, attributes, decode
 
 _BLOCK_NAMES = (
-    "address article aside blockquote body caption center dd details dir div dl dt fieldset figcaption figure footer"
-    " form h1 h2 h3 h4 h5 h6 header hr html li main menu nav ol p pre section summary table tbody tfoot thead tr ul"
+    "address article aside blockquote body caption center dd details dir div dl dt fieldset figcaption"
+    " figure footer form h1 h2 h3 h4 h5 h6 header hr html li main menu nav ol p pre section summary"
+    " table tbody tfoot thead tr ul"
 )
 BLOCKS = frozenset(_BLOCK_NAMES.split())
 CELLS = frozenset({"td", "th"})
@@ -19,14 +20,16 @@ CELLS = frozenset({"td", "th"})
 _SCOPES = frozenset({"td", "th", "caption", "table"})
 _MARKED = frozenset({"div", "blockquote", "span", "p", "hr", "table", "section", "td", "pre"})
 
-_QUOTE_CLASS = re.compile(r"\b(?:yahoo_quoted|zmail_extra|moz-cite-quote|ms-outlook-mobile-reference-message)\b")
+_QUOTE_CLASS = re.compile(
+    r"\b(?:yahoo_quoted|zmail_extra|moz-cite-quote|ms-outlook-mobile-reference-message)\b"
+)
 _QUOTE_ID = re.compile(
     r"^(?:yahoo_quoted|mail-editor-reference-message-container|olk_src_body_section|blockquote_zmail|isreplycontent)"
 )
 _REPLY_CLASS = re.compile(r"\b(?:gmail_quote(?:_container)?|protonmail_quote|zmail_extra|tutanota_quote)\b")
 _LINE_CLASS = re.compile(r"\b(?:gmail_attr|moz-cite-prefix|hey_quote_header)\b")
 _LINE_ID = re.compile(r"^(?:reply-intro|replyintro\d*|reply-intro\d*)")
-_HEAD_ID = re.compile(r"^(?:divrplyfwdmsg|appendonsend|zwchr|stopspelling|replyblock)")
+_HEAD_ID = re.compile(r"^(?:divrp|appendonsend|zwchr|stopspelling|replyblock)")
 _HEAD_STYLE = re.compile(r"border-top(?:-style)?: ?(?!none|0)|border-style: ?solid none none")
 _FOREIGN_PREFIX = re.compile(r"(?:^|(?<= ))(?:x_)+")
 _HEAD_CLASS = re.compile(r"\b(?:outlookmessageheader|ms-outlook-ios-reference-expand)\b")
@@ -151,11 +154,13 @@ class _Reader:
 
     def _line(self, text: str) -> Line:
         total = self.total
+        # A webmail that shows plain text writes the quote marks out.
+        text, marks = strip_marks(text)
         return Line(
             text,
             self.first,
             self.last,
-            depth=total.quote,
+            depth=total.quote + marks,
             machine=total.machine > 0,
             attribution=total.attribution > 0,
             rule=self.rule,
@@ -177,10 +182,15 @@ class _Reader:
         machine = quoted
         if token.name == "blockquote":
             quoted = True
-            cited = attrs.get("type", "").lower() == "cite" or attrs.get("cite", "")[:4].lower() in {"mid:", "cid:"}
+            cited = attrs.get("type", "").lower() == "cite" or attrs.get("cite", "").lower().startswith(
+                "mid:"
+            )
             machine = machine or cited or self.total.reply > 0
         return frame._replace(
-            quote=int(quoted), machine=int(machine), reply=int(reply), forward=int("moz-forward-container" in cls),
+            quote=int(quoted),
+            machine=int(machine),
+            reply=int(reply),
+            forward=int("moz-forward-container" in cls),
             attribution=int(bool(_LINE_CLASS.search(cls) or _LINE_ID.match(ident))),
         )
 

@@ -7,13 +7,17 @@ import re
 from channels_inbox.reply.outline import BLOCKS, CELLS
 from channels_inbox.reply.tokens import Kind, Token, attributes, decode, tokenize
 
-_PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "pre", "blockquote"})
+_PARAGRAPHS = frozenset(
+    {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "pre", "blockquote"}
+)
 _ROWS = frozenset({"table", "tbody", "thead", "tfoot", "tr", "caption", "ul", "ol", "li", "pre"})
 _LISTS = frozenset({"ul", "ol", "menu", "dir"})
-_NO_MARGIN = re.compile(r"class=[\"']?[^\"'>]*MsoNormal|margin(?:-top)?: ?0", re.IGNORECASE)
+_NO_MARGIN = re.compile(r"class=[\"']?[^\"'>]{0,60}MsoNormal|margin(?:-top)?: ?0", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t\r\n\f\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 #: What newsletters use to fill their preview line; U+200D stays, emoji are joined by it.
-_FILLERS = dict.fromkeys([0x00AD, 0x034F, 0x061C, 0x180E, 0x200B, 0x200C, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x2007])
+_FILLERS = dict.fromkeys(
+    [0x00AD, 0x034F, 0x061C, 0x180E, 0x200B, 0x200C, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x2007]
+)
 _BLANKS = re.compile(r"\n{3,}")
 _LINK = re.compile(r"(?:https?://|mailto:|tel:)[^\s<>\"]{1,2000}", re.IGNORECASE)
 _SCHEME = re.compile(r"^(?:mailto|tel):", re.IGNORECASE)
@@ -113,7 +117,7 @@ class _Writer:
             self.line.append("  " * min(max(0, self.lists - 1), _MAX_INDENT) + "- ")
 
     def _cell(self, *, opens: bool) -> None:
-        """Part the cells of a row by a tab; the paragraphs of a cell break the line only between themselves."""
+        """Part the cells of a row by a tab; paragraphs break the line only inside one cell."""
         self.cells = max(0, self.cells + (1 if opens else -1))
         self.soft = False
         if opens and self.filled and not self.tabbed:

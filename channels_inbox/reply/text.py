@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from channels_inbox.reply.decide import Decision, Found, decide, says_nothing
-from channels_inbox.reply.lines import Line, clean_line
+from channels_inbox.reply.lines import Line, clean_line, strip_marks
 
-_MARKS = re.compile(r"[ \t\u00a0]{0,3}(?:>[ \t\u00a0]?)+")
 #: Longer lines are nobody's attribution; reading their start is enough.
 _READ = 3000
+#: A longer mail is shown whole.
+MAX_CHARS, MAX_LINES = 2_000_000, 100_000
 
 
 def read_text(text: str) -> list[Line]:
@@ -18,15 +17,19 @@ def read_text(text: str) -> list[Line]:
     start = 0
     for raw in text.split("\n"):
         end = start + len(raw)
-        marks = _MARKS.match(raw) if ">" in raw[:4] else None
-        depth, begin = (raw.count(">", 0, marks.end()), marks.end()) if marks else (0, 0)
-        lines.append(Line(clean_line(raw[begin : begin + _READ]), start, end, depth))
+        # Deeper indented, it is no quote mark.
+        depth, shown = 0, clean_line(raw[:_READ])
+        if ">" in raw[:4]:
+            shown, depth = strip_marks(shown)
+        lines.append(Line(shown, start, end, depth))
         start = end + 1
     return lines
 
 
 def decide_text(text: str) -> tuple[list[Line], Decision]:
     """Return the lines and the decision; a cut that would leave nothing new becomes MIXED."""
+    if len(text) > MAX_CHARS or text.count("\n") > MAX_LINES:
+        return [], Decision(Found.NOTHING)
     lines = read_text(text)
     decision = decide(lines)
     if decision.found is Found.CUT and says_nothing(kept_lines(lines, decision)):

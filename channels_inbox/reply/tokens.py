@@ -31,7 +31,9 @@ class Token(NamedTuple):
     end: int
 
 
-_VOID_NAMES = "area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr"
+_VOID_NAMES = (
+    "area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr"
+)
 _RAW_NAMES = "script style title xmp iframe noembed noframes textarea template"
 _VOID_TAGS, _RAW_TAGS = frozenset(_VOID_NAMES.split()), frozenset(_RAW_NAMES.split())
 _OPENER = re.compile(r"<(?:[a-zA-Z]|/[a-zA-Z]|[!?]|/)")
