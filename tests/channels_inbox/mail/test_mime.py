@@ -53,8 +53,7 @@ def test_mail_travels_between_processes() -> None:
 
 def test_visible_reply_leaves_the_quote_out() -> None:
     reply = sample("gmail_reply").visible_reply
-    assert reply.text.startswith("Olá, o CNPJ correto é 12.345.678/0001-95. Não é o da filial.")
-    assert "Qual é o CNPJ" not in reply.text
+    assert reply.text == "Olá, o CNPJ correto é 12.345.678/0001-95. Não é o da filial."
     assert reply.quote_removed
 
 
