@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -12,17 +13,21 @@ from channels_inbox.adapters.base import DeliveryReceipt, Envelope, ParsedMessag
 from channels_inbox.confined import parse_confined
 from channels_inbox.desk import get_desk
 from channels_inbox.models import Channel, InboundMessage
+from channels_inbox.tasks import one_ring, ring_quietly
 from helpdesk.lib.clock import AppNow
-from helpdesk.lib.durable import LeaseLost, crash_point
+from helpdesk.lib.durable import LeaseLost, crash_point, describe
 
 logger = logging.getLogger(__name__)
 IN_DATABASE_BYTES = 5 * 1024 * 1024
 
 
-def store(channel: Channel, envelopes: Iterable[Envelope], **channel_changes: object) -> int:
+def store(
+    channel: Channel, envelopes: Iterable[Envelope], *, fence: UUID | None = None, **channel_changes: object
+) -> int:
     """Store arrivals of a channel and commit; return how many are new. A repeat adds nothing.
 
-    `channel_changes` (a poll cursor, for example) are written in the same commit. Bodies above 5 MB go to file
+    `channel_changes` (a poll cursor, for example) are written in the same commit. With `fence` (the poller's lease
+    token) nothing is stored unless that lease still holds: raises `LeaseLost`. Bodies above 5 MB go to file
     storage first. The bell is rung after the commit; the sweep finds what the bell lost.
     """
     rows = [_row(channel, envelope) for envelope in envelopes]
@@ -31,17 +36,26 @@ def store(channel: Channel, envelopes: Iterable[Envelope], **channel_changes: ob
         InboundMessage.objects.bulk_create(rows, ignore_conflicts=True)
         new = len({bytes(row.fingerprint) for row in rows}) - before
         if rows or channel_changes:
-            Channel.objects.filter(pk=channel.pk).update(
-                **channel_changes, **({"last_inbound_at": AppNow()} if rows else {})
-            )
+            _update_channel(channel, fence=fence, **channel_changes, **({"last_inbound_at": AppNow()} if new else {}))
         if new:
             transaction.on_commit(ring)
     crash_point("after_store")
     return new
 
 
+def _update_channel(channel: Channel, *, fence: UUID | None, **changes: object) -> None:
+    mine = Channel.objects.filter(pk=channel.pk)
+    if fence is not None:
+        mine = mine.filter(poll_lease_token=fence)
+    if changes and not mine.update(**changes) and fence is not None:
+        raise LeaseLost(f"poll of {channel.key}")
+
+
 def _row(channel: Channel, envelope: Envelope) -> InboundMessage:
     row = InboundMessage(
+        state="dead" if envelope.quarantine else "new",
+        last_error=describe(envelope.quarantine),
+        imported=envelope.imported,
         channel=channel,
         fingerprint=envelope.fingerprint,
         external_id=envelope.external_id[:255],
@@ -61,7 +75,7 @@ def _count_known(channel: Channel, rows: list[InboundMessage]) -> int:
 
 def ring() -> None:
     """Wake a worker; a broker that is away costs seconds (the sweep), nothing else."""
-    from channels_inbox.tasks import process_inbound, ring_quietly
+    from channels_inbox.tasks import process_inbound
 
     ring_quietly(process_inbound)
 
@@ -74,8 +88,9 @@ def payload_of(row: InboundMessage) -> bytes:
 def process_due(limit: int | None = None) -> int:
     """Claim one batch of due arrivals and process each in a transaction of its own; return how many were claimed."""
     rows = InboundMessage.objects.all().claim(limit or settings.CLAIM_BATCH, related=["channel"])
-    for row in rows:
-        process(row)
+    with one_ring():
+        for row in rows:
+            process(row)
     return len(rows)
 
 

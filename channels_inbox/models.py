@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +13,12 @@ from helpdesk.lib.encryption import decrypt_json, encrypt_json
 
 class Channel(models.Model):
     """One way in and out: a mailbox, a number, a widget. What the desk wants of it is not its business."""
+
+    class Alarm(models.TextChoices):
+        FAILING = "failing", _("The connection fails")
+        REFUSED = "refused", _("The credentials are refused")
+        SILENT = "silent", _("Nothing arrives")
+        PROBE = "probe", _("The test message did not come back")
 
     key = models.SlugField(_("key"), unique=True)
     kind = models.CharField(_("kind"), max_length=20)
@@ -29,6 +36,9 @@ class Channel(models.Model):
     last_error = models.TextField(_("last error"), blank=True, editable=False)
     sending_paused_until = models.DateTimeField(null=True, editable=False)
     alarmed_at = models.DateTimeField(null=True, editable=False)
+    alarm_reason = models.CharField(max_length=10, choices=Alarm.choices, blank=True, default="", editable=False)
+    probe_sent_at = models.DateTimeField(null=True, editable=False)
+    probe_back_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name, verbose_name_plural = _("channel"), _("channels")
@@ -67,12 +77,13 @@ class InboundMessage(DurableRow):
 
     IGNORED = "ignored"
 
-    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="inbound")
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="inbound", db_index=False)
     fingerprint = models.BinaryField(max_length=64)
     external_id = models.CharField(max_length=255, blank=True)
     payload = models.BinaryField(null=True)
     payload_file = models.CharField(max_length=200, blank=True)
     size = models.PositiveIntegerField(_("size"), default=0)
+    imported = models.BooleanField(_("imported"), default=False)
     received_at = models.DateTimeField(_("received"), db_default=AppNow())
 
     class Meta:
@@ -86,6 +97,7 @@ class InboundMessage(DurableRow):
         indexes = [
             models.Index(fields=["next_at", "id"], condition=models.Q(state="new"), name="inbound_due"),
             models.Index(fields=["id"], condition=models.Q(state="dead"), name="inbound_dead"),
+            BrinIndex(fields=["received_at"], name="inbound_by_arrival"),
         ]
 
     def __str__(self) -> str:
@@ -115,13 +127,17 @@ class OutboundMessage(DurableRow):
         BOUNCED = "bounced", _("Came back")
 
     state = models.CharField(_("state"), max_length=12, default="queued")
-    channel = models.ForeignKey(Channel, null=True, on_delete=models.PROTECT, related_name="outbound")
-    thread = models.ForeignKey(ChannelThread, null=True, on_delete=models.PROTECT, related_name="outbound")
+    channel = models.ForeignKey(
+        Channel, null=True, on_delete=models.PROTECT, related_name="outbound", db_index=False
+    )
+    thread = models.ForeignKey(
+        ChannelThread, null=True, on_delete=models.PROTECT, related_name="outbound", db_index=False
+    )
     position = models.BigIntegerField(default=0)
     purpose = models.CharField(_("purpose"), max_length=8, choices=Purpose.choices)
-    idem_key = models.CharField(max_length=120, unique=True)
+    idem_key = models.CharField(max_length=120)
     payload = models.BinaryField()
-    message_id = models.CharField(max_length=255, unique=True)
+    message_id = models.CharField(max_length=255)
     recipient = models.CharField(_("recipient"), max_length=320)
     subject = models.CharField(_("subject"), max_length=255, blank=True)
     created_at = models.DateTimeField(_("written"), db_default=AppNow())
@@ -134,6 +150,8 @@ class OutboundMessage(DurableRow):
     class Meta:
         verbose_name, verbose_name_plural = _("outgoing message"), _("outgoing messages")
         constraints = [
+            models.UniqueConstraint(fields=["idem_key"], name="outbound_written_once"),
+            models.UniqueConstraint(fields=["message_id"], name="outbound_message_id_once"),
             models.CheckConstraint(
                 condition=models.Q(state__in=["queued", "sending", "sent", "uncertain", "failed", "cancelled"]),
                 name="outbound_state",
@@ -153,6 +171,11 @@ class OutboundMessage(DurableRow):
             ),
             models.Index(
                 fields=["id"], condition=models.Q(state__in=["failed", "uncertain"]), name="outbound_needs_people"
+            ),
+            models.Index(
+                fields=["provider_id"],
+                condition=~models.Q(provider_id__in=["", "local-mailbox"]),
+                name="outbound_by_provider_id",
             ),
         ]
 

@@ -1,6 +1,9 @@
 """Decides nothing: tasks load, delegate and leave the outcome in the rows. The bell only; the sweep is the net."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from celery import Task, shared_task
 from django.db import close_old_connections, transaction
@@ -11,12 +14,32 @@ logger = logging.getLogger(__name__)
 DRAIN_BATCHES = 25
 
 
+_held: ContextVar[set[Task] | None] = ContextVar("held_rings", default=None)
+
+
 def ring_quietly(task: Task, *args: object, countdown: float = 0) -> None:
     """Queue a task; a broker that is away is no error, because the sweep rings again within seconds."""
+    held = _held.get()
+    if held is not None and not args and not countdown:
+        held.add(task)
+        return
     try:
         task.apply_async(args=args, countdown=countdown or None, retry=False)
     except Exception:
         logger.warning("the broker did not take %s; the sweep will", task.name)
+
+
+@contextmanager
+def one_ring() -> Iterator[None]:
+    """Ring each task once at the end of the block, however often it was asked for: a batch is one bell."""
+    held: set[Task] = set()
+    mark = _held.set(held)
+    try:
+        yield
+    finally:
+        _held.reset(mark)
+        for task in held:
+            ring_quietly(task)
 
 
 def ring_after_commit(task: Task, *args: object, countdown: float = 0) -> None:

@@ -3,7 +3,9 @@
 Nobody is refused (R-001): what fits no ticket opens one, what cannot be trusted opens one that is held.
 """
 
+import time
 from datetime import datetime
+from functools import lru_cache
 
 from channels_inbox.adapters.base import ParsedMessage, Person
 from channels_inbox.models import Channel, InboundMessage
@@ -58,8 +60,17 @@ def open_for(channel: Channel, contact: Contact, parsed: ParsedMessage, match: M
 
 
 def department_of(channel: Channel) -> Department:
-    """Return the department a channel's messages go to (R-010: recipient address), else the default one."""
-    policy = ChannelPolicy.objects.filter(channel=channel, department__active=True).select_related("department").first()
+    """Return the department a channel's messages go to (R-010: recipient address), else the default one.
+
+    Asked for every arrival, so the answer may be five seconds old.
+    """
+    return _department_of(channel.pk, int(time.monotonic() // 5))
+
+
+@lru_cache(maxsize=64)
+def _department_of(channel_id: int, _moment: int) -> Department:
+    policies = ChannelPolicy.objects.filter(channel=channel_id, department__active=True)
+    policy = policies.select_related("department").first()
     return policy.department if policy else Department.objects.get(is_default=True)
 
 

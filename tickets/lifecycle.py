@@ -5,15 +5,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from channels_inbox.models import Channel
 from helpdesk.lib.clock import app_now
 from helpdesk.people.models import Contact, User
 from tickets import events
-from tickets.models import Department, Participant, ProtocolCounter, Ticket
+from tickets.models import Department, Participant, Ticket
 from tickets.models.ticket import FINISHED, Outcome, Priority, Status
 
 MOVES: dict[str, frozenset[str]] = {
@@ -26,6 +25,10 @@ MOVES: dict[str, frozenset[str]] = {
     Status.RESOLVED: frozenset({"open", "closed"}),
     Status.CLOSED: frozenset({"open"}),
 }
+COUNT_ONE = """
+INSERT INTO tickets_protocolcounter (year, last) VALUES (%s, 1)
+ON CONFLICT (year) DO UPDATE SET last = tickets_protocolcounter.last + 1 RETURNING last
+"""
 CUSTOMER_REOPENS = frozenset({Status.WAITING_CUSTOMER, Status.RESOLVED, Status.CLOSED})
 QUEUE_GROUP = {Status.WAITING_CUSTOMER: 4, Status.WAITING_DEPARTMENT: 4, Status.SCHEDULED: 4}
 
@@ -46,11 +49,9 @@ class InvalidMove(ValueError):
 def next_protocol(now: datetime) -> str:
     """Take the next number of the local year (R-002). The counter row stays locked until the caller commits."""
     year = now.astimezone(ZoneInfo(settings.TIME_ZONE)).year
-    counter = ProtocolCounter.objects.filter(year=year)
-    if not counter.update(last=F("last") + 1):
-        ProtocolCounter.objects.bulk_create([ProtocolCounter(year=year, last=0)], ignore_conflicts=True)
-        counter.update(last=F("last") + 1)
-    return f"{year % 100:02d}-{counter.values_list('last', flat=True).get()}"
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_ONE, [year])
+        return f"{year % 100:02d}-{cursor.fetchone()[0]}"
 
 
 def open_ticket(

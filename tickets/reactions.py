@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 
+from channels_inbox.tasks import one_ring
 from helpdesk.lib.clock import AppNow, app_now
 from helpdesk.lib.durable import LeaseLost, crash_point
 from helpdesk.people.models import ContactAddress
@@ -26,8 +27,9 @@ PER_CONTACT_AN_HOUR = 3
 def react_due() -> int:
     """Claim one batch of due reactions and work each in its own transaction; return how many were claimed."""
     rows = Reaction.objects.all().claim(settings.CLAIM_BATCH, related=["event__ticket__department"])
-    for row in rows:
-        run(row)
+    with one_ring():
+        for row in rows:
+            run(row)
     return len(rows)
 
 

@@ -50,11 +50,17 @@ class CredentialsRefused(Exception):
 
 @dataclass(frozen=True)
 class Envelope:
-    """One event as it arrived: how to recognise it again, the provider's id if any, the raw bytes."""
+    """One event as it arrived: how to recognise it again, the provider's id if any, the raw bytes.
+
+    `imported`: history, taken over without notices (R-420). `quarantine`: why people must look at it before it
+    becomes anything (the row is stored as dead with this sentence).
+    """
 
     fingerprint: bytes
     external_id: str
     payload: bytes
+    imported: bool = False
+    quarantine: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class Person:
 class ParsedMessage:
     """A message in our words, whatever the provider calls things.
 
-    `kind`: message, bounce, delay, receipt, error. `proofs` are our own signed ids found in the message;
+    `kind`: message, bounce, delay, receipt, error, probe (our own test mail coming back). `proofs` are our own signed ids found in the message;
     `references` the ids of other mails it names, nearest first.
     """
 
@@ -168,6 +174,10 @@ class Adapter:
     def fetch(self) -> int:
         """Polled channels: fetch what is new into the inbox; return how many rows are new."""
         return 0
+
+    def polls(self) -> bool:
+        """Whether this channel, set up as it is, must be polled: asked before `fetch`."""
+        return type(self).fetch is not Adapter.fetch
 
     def test_connection(self) -> list[tuple[str, bool, str]]:
         """Try the connection with the stored settings: (step, worked, sentence) for each step."""

@@ -97,12 +97,12 @@ def as_message(mail: ParsedEmail, *, own_address: str = "") -> ParsedMessage:
     """Turn a parsed mail into the desk's words."""
     reply = mail.visible_reply
     bounce = mail.bounce
-    references = [ref for ref in [mail.in_reply_to, *reversed(mail.references)] if ref]
+    references = [_bare(ref) for ref in [mail.in_reply_to, *reversed(mail.references)] if ref]
     addressed = [*mail.delivered_to, *(address for _name, address in [*mail.to, *mail.cc])]
     kind = "message"
     if mail.is_bounce and bounce is not None:
         kind = "bounce"
-        references = [bounce.original_message_id, *references] if bounce.original_message_id else references
+        references = [_bare(ref) for ref in (bounce.original_message_id, *bounce.original_references) if ref] + references
     return ParsedMessage(
         kind=kind,
         sender=Person(mail.from_address, mail.from_name) if mail.from_address else None,
@@ -112,7 +112,7 @@ def as_message(mail: ParsedEmail, *, own_address: str = "") -> ParsedMessage:
         text=reply.text,
         html=mail.safe_html,
         has_original=bool(mail.html) or reply.quote_removed,
-        message_id=mail.message_id,
+        message_id=_bare(mail.message_id),
         references=tuple(dict.fromkeys(references)),
         sent_at=mail.date,
         attachments=tuple(
@@ -129,6 +129,11 @@ def as_message(mail: ParsedEmail, *, own_address: str = "") -> ParsedMessage:
         bounce_permanent=bool(bounce and bounce.status.startswith("5")),
         extra={"proofs": find_proofs([*references, *addressed])},
     )
+
+
+def _bare(message_id: str) -> str:
+    """Return a Message-ID as we store it: without angle brackets, at most 255 characters."""
+    return message_id.strip().strip("<>")[:255]
 
 
 def _dmarc_failed(headers: list[str]) -> bool:

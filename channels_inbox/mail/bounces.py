@@ -48,6 +48,7 @@ class Bounce:
     action: str = ""
     diagnostic: str = ""
     original_message_id: str = ""
+    original_references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,7 @@ def _complete(found: Bounce, evidence: Evidence) -> Bounce:
         action="failed",
         diagnostic=found.diagnostic or bounce_words.diagnostic_in(evidence.words),
         original_message_id=found.original_message_id or _original_id(evidence),
+        original_references=_original_references(evidence),
     )
 
 
@@ -231,6 +233,16 @@ def _original_id(evidence: Evidence) -> str:
         if ids:
             return ids[-1]
     return ""
+
+
+def _original_references(evidence: Evidence) -> tuple[str, ...]:
+    """What the returned mail answered, nearest first: the way to its conversation when its own id is unknown."""
+    if evidence.returned is None:
+        return ()
+    found: list[str] = []
+    for name in ("in-reply-to", "references"):
+        found += reversed(message_ids(evidence.returned.raw(name)[: limits.FIELD_BYTES]))
+    return tuple(dict.fromkeys(found))[:20]
 
 
 def _leaf_text(leaf: Part) -> str:

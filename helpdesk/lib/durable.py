@@ -10,6 +10,8 @@ import random
 import signal
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
 from typing import Any, Self
 
 from django.conf import settings
@@ -29,15 +31,25 @@ class LeaseLost(Exception):
 
 def in_seconds(seconds: float) -> CombinedExpression:
     """Return the expression `app_now() + seconds`."""
-    from datetime import timedelta
-
     return AppNow() + Value(timedelta(seconds=seconds), output_field=models.DurationField())
 
 
 def crash_point(name: str) -> None:
-    """Kill this process when `CRASH_AT` names this step (tests only; the setting is empty otherwise)."""
-    if settings.CRASH_AT and settings.CRASH_AT == name:
-        os.kill(os.getpid(), signal.SIGKILL)
+    """Kill this process when `CRASH_AT` names this step (tests only; the setting is empty otherwise).
+
+    `CRASH_AT=@/path` reads the step from that file and removes it first, so that it strikes once.
+    """
+    wanted = settings.CRASH_AT
+    if not wanted:
+        return
+    if wanted.startswith("@"):
+        path = Path(wanted[1:])
+        if not path.exists() or path.read_text() != name:
+            return
+        path.unlink()
+    elif wanted != name:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def jitter(seconds: float) -> float:

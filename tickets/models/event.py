@@ -13,10 +13,12 @@ from tickets.models.ticket import Ticket
 class TicketEvent(models.Model):
     """Something that happened. Written once; with the entries it is the timeline."""
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="events")
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="events", db_index=False)
     kind = models.CharField(max_length=40)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    entry = models.ForeignKey(ThreadEntry, null=True, on_delete=models.SET_NULL, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    entry = models.ForeignKey(ThreadEntry, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     data = models.JSONField(default=dict)
     at = models.DateTimeField(db_default=AppNow())
 
@@ -31,7 +33,7 @@ class TicketEvent(models.Model):
 class Reaction(DurableRow):
     """What one consumer must do about one event; one consumer's failure never re-runs another."""
 
-    event = models.ForeignKey(TicketEvent, on_delete=models.CASCADE, related_name="reactions")
+    event = models.ForeignKey(TicketEvent, on_delete=models.CASCADE, related_name="reactions", db_index=False)
     consumer = models.CharField(max_length=40)
 
     class Meta:

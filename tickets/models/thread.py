@@ -34,11 +34,13 @@ class ThreadEntry(models.Model):
 
     PUBLIC = (Kind.CUSTOMER, Kind.REPLY, Kind.AUTO)
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="entries")
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="entries", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    contact = models.ForeignKey(Contact, null=True, on_delete=models.SET_NULL, related_name="+")
-    channel = models.ForeignKey(Channel, null=True, on_delete=models.SET_NULL, related_name="+")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    contact = models.ForeignKey(Contact, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    channel = models.ForeignKey(Channel, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     inbound = models.OneToOneField(InboundMessage, null=True, on_delete=models.PROTECT, related_name="+")
     subject = models.CharField(max_length=255, blank=True)
     text = models.TextField(blank=True)
@@ -49,7 +51,7 @@ class ThreadEntry(models.Model):
     withdrawn = models.BooleanField(default=False)
     message_id = models.CharField(max_length=255, blank=True)
     recipients = models.JSONField(default=dict, blank=True)
-    idem_key = models.CharField(max_length=80, null=True, unique=True)
+    idem_key = models.CharField(max_length=80, null=True)
     created_at = models.DateTimeField(db_default=AppNow())
 
     objects = EntryQuerySet.as_manager()
@@ -59,7 +61,10 @@ class ThreadEntry(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(kind__in=["customer", "reply", "note", "auto", "bounce"]), name="entry_kind"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["idem_key"], condition=models.Q(idem_key__isnull=False), name="entry_written_once"
+            ),
         ]
         indexes = [models.Index(fields=["ticket", "id"], name="entry_of_ticket")]
 

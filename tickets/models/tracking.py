@@ -12,7 +12,7 @@ class TrackingToken(models.Model):
 
     token_hash = models.BinaryField(max_length=32, unique=True)
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="+")
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+")
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+", db_index=False)
     created_at = models.DateTimeField(db_default=AppNow())
     revoked_at = models.DateTimeField(null=True)
 

@@ -1,0 +1,93 @@
+"""A worker killed at every step of inbox, reaction and outbox: nothing lost, nothing doubled (I1 to I3, I6)."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from channels_inbox.adapters.email import mail_envelope
+from channels_inbox.inbox import store
+from channels_inbox.models import Channel, InboundMessage, OutboundMessage
+from helpdesk.people.models import User
+from tests.flows.worker import smtp_sink, until, worker
+from tests.mails import mail
+from tickets import conversation
+from tickets.models import EntryDelivery, Membership, Reaction, ThreadEntry, Ticket
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+INBOX = ["after_claim", "after_parse", "before_commit", "after_commit"]
+REACTION = ["reaction_before_commit", "reaction_after_commit"]
+BEFORE_HANDED = ["before_handed"]
+AFTER_HANDED = ["after_handed", "after_data", "after_send"]
+
+
+@pytest.fixture
+def running(desk):
+    home = Path(tempfile.mkdtemp(prefix="hdw", dir="/tmp"))
+    with smtp_sink() as (sink, port), worker(home, smtp_port=port) as crash:
+        yield sink, crash
+
+
+def arm(crash: Path, step: str) -> None:
+    crash.write_text(step)
+
+
+def deliver_one(number: int) -> None:
+    raw = mail(sender=f"Cliente {number} <cliente{number}@empresa.example>", subject=f"Pedido {number}")
+    store(Channel.objects.get(key="email-suporte"), [mail_envelope(raw)])
+
+
+def quiet() -> bool:
+    """Nothing waits any more, in any of the three queues."""
+    return not (
+        InboundMessage.objects.filter(state="new").exists()
+        or Reaction.objects.filter(state="new").exists()
+        or OutboundMessage.objects.filter(state__in=["queued", "sending"]).exists()
+    )
+
+
+def test_a_worker_killed_at_each_step_loses_and_doubles_nothing(running):
+    sink, crash = running
+    # I1: every arrival is exactly one entry, wherever the worker died
+    for number, step in enumerate(INBOX + REACTION, start=1):
+        arm(crash, step)
+        deliver_one(number)
+        until(lambda: not crash.exists())
+        until(quiet)
+        entries = ThreadEntry.objects.filter(kind="customer", contact__addresses__value=f"cliente{number}@empresa.example")
+        assert entries.count() == 1, step
+        assert Ticket.objects.count() == number
+    # the acknowledgement: one row, one message, whatever step of its reaction died
+    assert OutboundMessage.objects.filter(purpose="auto").count() == len(INBOX + REACTION)
+    assert len(sink.messages) == len(INBOX + REACTION)
+    assert len({recipients[0] for recipients, _raw in sink.messages}) == len(INBOX + REACTION)
+
+    user = User.objects.create_user("ana@equipe.example", name="Ana", undo_seconds=0)
+    ticket = Ticket.objects.order_by("id")[0]
+    Membership.objects.create(user=user, role="agent", department=ticket.department)
+    # I2, I3: before the point of no return the reply is sent once
+    for step in ["after_claim", *BEFORE_HANDED]:
+        sink.messages.clear()
+        arm(crash, step)
+        row = _reply(ticket, user, step)
+        until(lambda: not crash.exists())
+        until(quiet)
+        row.refresh_from_db()
+        assert (row.state, len(sink.messages)) == ("sent", 1), step
+    # after it nobody sends again by itself: at most one message, and people see that it is uncertain
+    for step in AFTER_HANDED:
+        sink.messages.clear()
+        arm(crash, step)
+        row = _reply(ticket, user, step)
+        until(lambda: not crash.exists())
+        until(quiet)
+        row.refresh_from_db()
+        assert row.state == "uncertain", step
+        assert len(sink.messages) <= 1, step
+        assert row.last_error
+
+
+def _reply(ticket: Ticket, user: User, text: str) -> OutboundMessage:
+    entry = conversation.reply(ticket, actor=user, text=text)
+    return EntryDelivery.objects.get(entry=entry).outbound

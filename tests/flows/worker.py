@@ -1,0 +1,74 @@
+"""Runs a real Celery worker (prefork, with beat) against the test database, and sends its mail to a real SMTP sink."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aiosmtpd.controller import Controller
+from django.conf import settings
+from django.db import connection
+
+
+class Sink:
+    """An SMTP server that keeps every accepted message."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[list[str], bytes]] = []
+
+    async def handle_DATA(self, server, session, envelope) -> str:
+        self.messages.append((list(envelope.rcpt_tos), bytes(envelope.content)))
+        return "250 taken"
+
+
+@contextmanager
+def smtp_sink() -> Iterator[tuple[Sink, int]]:
+    sink = Sink()
+    controller = Controller(sink, hostname="127.0.0.1", port=0)
+    controller.start()
+    try:
+        yield sink, controller.server.sockets[0].getsockname()[1]
+    finally:
+        controller.stop()
+
+
+@contextmanager
+def worker(home: Path, *, smtp_port: int) -> Iterator[Path]:
+    """Start the worker; yield the file whose content names the next step at which its process kills itself."""
+    crash = home / "crash"
+    database = settings.DATABASES["default"]
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DATABASE_URL": f"postgres://{database['USER']}@/{connection.settings_dict['NAME']}?host={database['HOST']}",
+        "CRASH_AT": f"@{crash}",
+        "SWEEP_SECONDS": "1",
+        "KEY_PREFIX": settings.KEY_PREFIX,
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": str(smtp_port),
+        "SMTP_SECURITY": "none",
+        "EGRESS_ALLOW": f"127.0.0.1:{smtp_port}",
+    }
+    command = [
+        sys.executable, "-m", "celery", "-A", "helpdesk.celery", "worker", "-c", "2", "-O", "fair", "-B",
+        "-s", str(home / "beat"), "-Q", ",".join(settings.CELERY_QUEUES_ALL), "--without-mingle", "--without-gossip",
+        "-l", "WARNING",
+    ]  # fmt: skip
+    with (home / "worker.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        try:
+            yield crash
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def until(condition: Callable[[], object], *, seconds: float = 40) -> None:
+    """Wait, bounded, until the condition holds; fail with its last value otherwise."""
+    deadline = time.monotonic() + seconds
+    while not (last := condition()):
+        assert time.monotonic() < deadline, f"still {last!r} after {seconds} s"
+        time.sleep(0.1)
