@@ -62,7 +62,7 @@ def dumped_table(cursor: Any, table: Table, place: str) -> Iterator[tuple[IO[byt
 
 
 class _Counting:
-    def __init__(self, target: IO[bytes]) -> None:
+    def __init__(self, target: gzip.GzipFile) -> None:
         self.target, self.sum = target, hashlib.sha256()
 
     def write(self, data: bytes) -> int:
@@ -106,6 +106,7 @@ def load_sequences(cursor: Any, sequences: list[dict[str, Any]]) -> None:
 @contextmanager
 def open_to_copy(cursor: Any, tables: list[Table]) -> Iterator[None]:
     """Empty tables without foreign keys and without our triggers; both are back, and checked, afterwards."""
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a check still pending would forbid to alter the table
     keys, triggers = _foreign_keys(cursor), _triggers(cursor)
     for table, name, _definition in keys:
         _alter(cursor, table, "DROP CONSTRAINT {}", name)

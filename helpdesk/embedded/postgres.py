@@ -131,7 +131,8 @@ def _start_or_adopt(
         if not pid:
             _forget_dead_server(cluster, socket)
             written = log.stat().st_size if log.exists() else 0
-            command = [binaries / "postgres", "-D", cluster, "-k", directory, *_options(durable)]
+            command: list[str | Path] = [binaries / "postgres", "-D", cluster, "-k", directory]
+            command += _options(durable)
             process = who.start(command, env=environment(), log=log, death=signal.SIGINT)
         elif time.monotonic() - began > RECOVERY_PATIENCE:
             raise _failure(cluster, _("no answer for %(seconds)d seconds") % {"seconds": RECOVERY_PATIENCE})
