@@ -59,8 +59,10 @@ _ANSWERS_INSIDE = re.compile(
     r"|\b(?:respond(?:i|o|ido|endo|emos|idas?)|respostas?|respuestas?|respondo|coment[aá]rios?"
     r"|answers?|replies|responses?|comments?)\b[^\n]{0,30}\b(?:abaixo|a seguir|embaixo|abajo|below)"
     r"|\b(?:abaixo|below|abajo)\b[^\n]{0,25}\b(?:respost(?:a|as)|respuestas?|answers?|comentários?)\b"
-    r"|\b(?:em vermelho|en rojo|in red)\b",
-    re.IGNORECASE,
+    r"|\b(?:em vermelho|en rojo|in red)\b|\bseguem? (?:as |minhas |nossas )?respostas\b"
+    r"|^[^\n]{0,40}\b(?:ver|vide|vejam?|verifi\w+|confira|see|segue|seguem|conforme|v[ée]ase)\b[^\n]{0,20}"
+    r"\b(?:abaixo|embaixo|below|abajo)[ .!]*$",
+    re.IGNORECASE | re.MULTILINE,
 )
 #: «See the mail below»: the quote is what the customer wants to show.
 _SHOWS_QUOTE = re.compile(
@@ -68,11 +70,19 @@ _SHOWS_QUOTE = re.compile(
     r"[^\n.;]{0,20}\b(?:abaixo|a seguir|embaixo|abajo|below)"
     r"|\b(?:abaixo|abajo|below)[^\n.;]{0,25}\b(?:e-?mails?|mensage(?:m|ns)|mensajes?|conversas?|correos?"
     r"|hist[óo]rico|thread)\b"
+    r"|\bseguem?\b[^\n.;:]{0,12}\b(?:e-?mail|mensagem|conversa|hist[óo]rico)\b|\brepass(?:o|ando|ei)\b"
     r"|\bencaminh(?:o|amos|ando|ei)\b[^\n]{0,40}\b(?:abaixo|e-?mail|mensagem)\b|\b(?:reenv[ií]o|forwarding)\b"
     r"|^\W*(?:fyi|p/ conhecimento|para conhecimento|para ciência)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _NOTE_CHARS = 4000
+#: A greeting alone is no answer: the answer then stands below, where no mark tells it from the quote.
+_GREETING = re.compile(
+    r"^(?i:oi|ol[áa]|bom dia|boa tarde|boa noite|prezad[oa]s?|car[oa]s?|hi|hello|hey|dear"
+    r"|good (?:morning|afternoon)|hola|buenos d[ií]as|buenas tardes|buenas|estimad[oa]s?)"
+    r"(?:[ ,!]+(?:(?i:equipe|time|pessoal|todos|a|à|e|o|senhor\w*|sr|sra|team|all|equipo|tudo|bem"
+    r"|suporte|bom|dia|boa|tarde|noite|de|do|da|dos|das)\b|[A-ZÀ-Ý][\w.]*)){0,6}\W*$"
+)
 
 
 def decide(lines: Sequence[Line]) -> Decision:
@@ -90,11 +100,11 @@ def decide(lines: Sequence[Line]) -> Decision:
 
 
 def says_nothing(lines: Sequence[Line]) -> bool:
-    """Return whether no line has a word beyond a telephone's or delimited signature."""
+    """Return whether no line has a word beyond a greeting and a telephone's or delimited signature."""
     for line in lines:
         if line.text in {"--", "—"}:
             return True
-        if any(map(str.isalnum, line.text)) and not _PHONE.match(line.text):
+        if any(map(str.isalnum, line.text)) and not (_PHONE.match(line.text) or _GREETING.match(line.text)):
             return False
         if line.text and not line.text.isascii() and _has_symbol(line.text):
             return False

@@ -10,7 +10,8 @@ from channels_inbox.reply.lines import Line, next_filled
 
 _LABELS = {
     "from": "de|from|remetente|remitente|von|da",
-    "sent": "enviado em|enviada em|enviado el|enviado|enviada|enviados|enviadas|sent|gesendet|envoyé",
+    "sent": "enviado em|enviada em|enviado(s)"
+    "|enviado el|enviado|enviada|enviados|enviadas|sent|gesendet|envoyé",
     "date": "data|date|fecha|data de envio|data/hora|datum",
     "to": "para|to|destinatário|destinatario|destinatários|destinatarios|an",
     "copy": "cc|cco|bcc|c/c|cópia|copia|com cópia|com cópia para|cc/bcc",
@@ -34,6 +35,8 @@ _NAMED = (
     r"|messaggio originale|reply message|mensagem de resposta"
 )
 _SEPARATOR = re.compile(rf"^[-–—‐_=* ]{{2,}}(?:{_NAMED})[-–—‐_=* ]{{2,}}:?$", re.IGNORECASE)
+#: eM Client writes its labels without a colon.
+_BARE_LABEL = re.compile(r"^(?:de|from|para|to) [^@]{1,100}@", re.IGNORECASE)
 _RULE = re.compile(r"^(?:_{8,}|-{8,}|={8,}|\*{8,}|[-‐–—─━]{8,})$")
 _FORWARD = re.compile(
     r"^[-–—‐_=*>« ]*(?:(?:in[ií]cio d[ae] )?mensagem (?:re)?encaminhada|e-?mail encaminhado"
@@ -87,7 +90,8 @@ def _follows_named_separator(lines: Sequence[Line], at: int) -> bool:
     below = next_filled(lines, at + 1)
     if below == len(lines):
         return False
-    if lines[below].depth > lines[at].depth or _LABEL.match(lines[below].text):
+    text = lines[below].text
+    if lines[below].depth > lines[at].depth or _LABEL.match(text) or _BARE_LABEL.match(text):
         return True
     return read_attribution(lines, below) is not None
 
@@ -144,6 +148,7 @@ def _read_block(lines: Sequence[Line], at: int) -> dict[str, str]:
 
 def _take_labels(text: str, found: dict[str, str]) -> str:
     """Put «De: a», or «De: a Enviado: b Para: c Assunto: d», into ``found``; return the last kind."""
+    kind = "other"
     marks = list(_LABEL_INSIDE.finditer(text))
     if len(marks) > 1 and not _all_on_one_line(marks):
         marks = marks[:1]

@@ -80,7 +80,7 @@ def test_every_new_word_of_html_survives(new: str, attribution: str, kind: str) 
     shown = "".join(f"<div>{escape(line) or '<br>'}</div>" for line in new.split("\n"))
     said = escape(attribution)
     quote = {
-        "gmail": f'<div class="gmail_quote"><div class="gmail_attr">{said}</div><blockquote>Oi</blockquote></div>',
+        "gmail": f"<div class=gmail_quote><div class=gmail_attr>{said}</div><blockquote>Oi</blockquote></div>",
         "cite": f'<div class="moz-cite-prefix">{said}</div><blockquote type="cite">Oi</blockquote>',
         "bare": f"<p>{said}</p><blockquote>Oi</blockquote>",
     }[kind]
@@ -96,11 +96,11 @@ def test_arbitrary_text_never_raises(text: str, html: str, forward: bool) -> Non
     assert isinstance(html_to_text(text), str)
 
 
-PIECES = """< > </ <! <!-- --> <p> </p> <div> </div> <blockquote> <blockquote_type="cite"> </blockquote> <pre> </pre>
-<br> <td> </td> <table> </table> <b> </b> <span_id="OLK_SRC_BODY_SECTION"> </span> <hr> <li> </li> <ul> </ul> <a
-href="https://x.example"> </a> <div_id="divRplyFwdMsg"> <script> </script> &nbsp; &#xD800; \ud800 \x00 x y
-<div_class="gmail_quote"> Em_17/11/2026_09:41,_X_<x@y.example>_escreveu: De:_X_<x@y.example>
-Enviado:_17_de_novembro_de_2026_09:41 Assunto:_z"""
+PIECES = """< > </ <! <!-- --> <p> </p> <div> </div> <blockquote> <blockquote_type="cite"> </blockquote> <pre>
+</pre> <br> <td> </td> <table> </table> <b> </b> <span_id="OLK_SRC_BODY_SECTION"> </span> <hr> <li> </li>
+<ul> </ul> <a href="https://x.example"> </a> <div_id="divRplyFwdMsg"> <script> </script> &nbsp; &#xD800;
+\ud800 \x00 x y <div_class="gmail_quote"> Em_17/11/2026_09:41,_X_<x@y.example>_escreveu:
+De:_X_<x@y.example> Enviado:_17_de_novembro_de_2026_09:41 Assunto:_z"""
 MARKUP = st.sampled_from([piece.replace("_", " ") for piece in PIECES.split()])
 
 
