@@ -153,13 +153,22 @@ class BusinessCalendar:
     def _clipped_spans(self, first: date, last: date) -> Iterator[Span]:
         """Spans of the days in order; a night shift running into the next day's hours counts once."""
         reached = datetime.min.replace(tzinfo=UTC)
+        for start, end in self._ordered_spans(first, last):
+            if end > reached:
+                yield max(start, reached), end
+                reached = end
+
+    def _ordered_spans(self, first: date, last: date) -> Iterator[Span]:
+        """Spans by start: a clock set back in a night shift makes one begin after the next day's first."""
+        waiting: list[Span] = []
         day = first
         while day <= last:
-            for start, end in self._spans_of(day):
-                if end > reached:
-                    yield max(start, reached), end
-                    reached = end
+            spans = self._spans_of(day)
+            if spans:
+                yield from (span for span in waiting if span[0] < spans[0][0])
+                waiting = sorted([*(span for span in waiting if span[0] >= spans[0][0]), *spans])
             day += DAY
+        yield from waiting
 
     def _spans_of(self, day: date) -> tuple[Span, ...]:
         """UTC spans of the intervals that begin on a local day."""

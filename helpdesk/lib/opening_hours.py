@@ -1,7 +1,7 @@
 """How opening hours are written: `seg-sex 08:00-12:00,13:00-18:00; sab,dom,feriado 08:00-20:00`, or `24x7`.
 
 Groups of days are separated by `;`. A day named nowhere is closed; `feriado` says what holds on holidays,
-which are closed otherwise. An interval may run over midnight (`22:00-06:00`) and belongs to the day it begins.
+which are closed otherwise. An interval may run over midnight (`22:00-06:00`) and belongs to its first day.
 """
 
 import re

@@ -305,6 +305,14 @@ def test_repeated_hour_is_worked_twice():
     assert half.next_opening(first) == datetime(2026, 11, 1, 6, 15, tzinfo=UTC)
 
 
+def test_night_shift_over_a_repeated_hour_and_the_hours_of_the_day_after_count_once():
+    hours = WeeklyHours(days=((), (), (), (), (), ((0, 1515),), ((0, 90),), ()))
+    both = BusinessCalendar(hours, Holidays(), NEW_YORK)
+    start, end = datetime(2026, 10, 31, 4, tzinfo=UTC), datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
+    assert both.between(start, end) == (24 * 60 + 90 + 30) * 60
+    assert both.next_closing(start) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+
+
 # --- The oracle: every minute asks the wall clock -----------------------------------------------------------
 
 
