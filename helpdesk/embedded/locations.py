@@ -37,9 +37,7 @@ def data_directory(option: str | None = None) -> Path:
         info = path.stat()
         if info.st_uid != os.geteuid():
             raise Refusal(
-                _(
-                    "The data directory %(path)s is another user's; run as that user or give another --data."
-                )
+                _("The data directory %(path)s is another user's; run as that user or give another --data.")
                 % {"path": path}
             )
         (path / "logs").mkdir(mode=0o700, exist_ok=True)

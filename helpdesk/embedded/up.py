@@ -71,8 +71,11 @@ def run_up(words: Sequence[str]) -> int:
             supervisor = Supervisor(servers, _children(data, options, listener.fileno()), environment, say)
             stack.callback(supervisor.stop)
             supervisor.start()
-            _await_ready(supervisor, options)
-            say("\n".join(["", *summary, "", _("Running; Ctrl-C stops.")]))
+            try:
+                _await_ready(supervisor, options)
+            finally:  # the first login is told once: not to be lost in a start that fails
+                say("\n".join(["", *summary, ""]))
+            say(_("Running; Ctrl-C stops."))
             while True:
                 time.sleep(ROUND_SECONDS)
                 supervisor.watch()
