@@ -169,7 +169,8 @@ class GuardedMailBox(BaseMailBox):
             try:
                 client.starttls()
             except BaseException:
-                client.shutdown()
+                client.file.close()
+                client.sock.close()
                 raise
         return client
 

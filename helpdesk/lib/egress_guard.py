@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable, Collection
 from functools import lru_cache
+from typing import Any
 
 import certifi
 import idna
@@ -158,7 +159,7 @@ def _cached_context(cafile: str) -> ssl.SSLContext:
     return context
 
 
-def _setting(name: str, default: object) -> object:
+def _setting(name: str, default: Any) -> Any:
     from django.conf import settings  # read when used: tests and checks change it
 
     return getattr(settings, name, default)

@@ -52,8 +52,8 @@ def brazil_holidays(
     for day, name in optional.items():
         if switches.get(_OPTIONAL.get(name, ""), False):
             days.setdefault(day, name)
-    for day in municipal:
-        for fixed in [day] if isinstance(day, date) else _every_year(day, wanted):
+    for named in municipal:
+        for fixed in [named] if isinstance(named, date) else _every_year(named, wanted):
             days.setdefault(fixed, "Feriado municipal")
     return Holidays(days=days, closings=frozenset(one_off))
 
