@@ -58,6 +58,9 @@ _STAMP_FIRST = re.compile(r"^\d{4}[-/]\d\d[-/]\d\d,? \d{1,2}:\d\d[^<>]{0,120}<[^
 _QUOTING = re.compile(
     r"^(?:quoting|citando(?: a)?|mensagem citada por|citação de|mensaje citado por) .*:$", re.IGNORECASE
 )
+_FOREIGN_VERB = re.compile(
+    rf"(?<!\w)(?:{_VERB}|missatge de|napsal|skrev|kirjoitti|pisze|napisał|написал|пишет)(?!\w)", re.IGNORECASE
+)
 _LAST = ':-—*_]|"”»'
 _EDGE = ' \t*_|[]«»“”"'
 _DASHES = re.compile(r"^[-–—‐]{2,} ?(?=\w)")
@@ -105,7 +108,8 @@ def _judge(joined: Sequence[str]) -> _Match | None:
     address = bool(ADDRESS.search(text))
     dated = (_DATED.match(text) or _TIMED.match(text)) if _VERB_END.search(text) else None
     if dated and (dated["time"] or (address and len(joined) == 1)):
-        return _Match(address, bool(dated["lead"]))
+        # Without «Em» or «On» it needs quote marks below.
+        return _Match(address and bool(dated["lead"]), bool(dated["lead"]))
     if _NAME_FIRST.match(text) and (address or TIME.search(text)):
         return _Match(address, anchored=False)
     if address and _STAMP_FIRST.match(text):
@@ -114,5 +118,7 @@ def _judge(joined: Sequence[str]) -> _Match | None:
 
 
 def _is_foreign(text: str) -> bool:
-    """Accept any language when address and date stand together before quote marks, or «Citando …»."""
-    return bool(_QUOTING.match(text) or (DATE.search(text) and TIME.search(text) and text[-1] == ":"))
+    """Accept another language's verb with address, date and hour before quote marks, or «Citando …»."""
+    if _QUOTING.match(text):
+        return True
+    return text[-1] == ":" and bool(_FOREIGN_VERB.search(text) and DATE.search(text) and TIME.search(text))

@@ -97,7 +97,9 @@ def _follows_named_separator(lines: Sequence[Line], at: int) -> bool:
 
 
 def _is_block(lines: Sequence[Line], at: int, *, ruled: bool, marked: bool = False) -> bool:
-    if not _LABEL.match(lines[at].text):
+    label = _LABEL.match(lines[at].text)
+    # Without a mark above, a line «Assunto:» before the block is the customer's own.
+    if not label or not (ruled or marked or _kind(label) == "from"):
         return False
     found = _read_block(lines, at)
     if "from" not in found or len(found) < 2:
@@ -138,7 +140,7 @@ def _read_block(lines: Sequence[Line], at: int) -> dict[str, str]:
             if _kind(label) == "from" and "from" in found:
                 break
             kind = _take_labels(text, found)
-        elif kind and (not found[kind] or (not blanks and _continues(found[kind], text))):
+        elif kind and not blanks and (not found[kind] or _continues(found[kind], text)):
             found[kind] = f"{found[kind]} {text}".strip()
         else:
             break

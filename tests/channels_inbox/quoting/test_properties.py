@@ -18,7 +18,7 @@ HEADERS = [
     if case.body.startswith(case.keeps) and ("Assunto" in case.body or "Subject" in case.body)
 ]
 VOCABULARY = (
-    "Olá bom dia pedido 4521 > De: Para: Em 17/11/2026 escreveu: wrote: On às 09:41 <x@y.example> não chegou"
+    "Olá bom dia pedido 4521 > De: Para: Em 17/11 escreveu: wrote: On às 09:41 <x@y.example> não chegou"
     " R$ 10,00 obrigada - -- * Assunto: Data: 👍 a abaixo sim"
 )
 WORDS = st.sampled_from(VOCABULARY.split())
@@ -36,7 +36,7 @@ def starts_with(whole: list[str], part: list[str]) -> bool:
 
 
 @given(new=NEW, attribution=st.sampled_from(ATTRIBUTIONS), quote=QUOTE)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_new_word_above_a_quote_survives(new: str, attribution: str, quote: list[str]) -> None:
     quoted = "\n".join(f"> {line}" for line in quote)
     reply = visible_reply(text=f"{new}\n\n{attribution}\n\n{quoted}\n", html="")
@@ -52,11 +52,13 @@ def test_plain_words_above_a_quote_are_all_that_is_left(attribution: str, quote:
 
 
 @given(above=NEW, between=NEW, below=NEW, attribution=st.sampled_from(ATTRIBUTIONS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_word_between_and_below_quotes_survives(
     above: str, between: str, below: str, attribution: str
 ) -> None:
-    text = f"{above}\n\n{attribution}\n> Qual o pedido?\n\n{between} resposta\n\n> Qual a rua?\n\n{below} fim"
+    text = (
+        f"{above}\n\n{attribution}\n> Qual o pedido?\n\n{between}\nresposta\n\n> Qual a rua?\n\n{below}\nfim"
+    )
     reply = visible_reply(text=text, html="")
     unmarked = [
         line for part in (above, between, below) for line in part.split("\n") if not line.startswith(">")
@@ -68,14 +70,14 @@ def test_every_word_between_and_below_quotes_survives(
 
 
 @given(new=NEW, header=st.sampled_from(HEADERS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_new_word_above_a_header_block_survives(new: str, header: str) -> None:
     reply = visible_reply(text=f"{new}\n\nfim do texto\n\n{header}", html="")
     assert starts_with(words(reply.text), words(f"{new} fim do texto"))
 
 
 @given(new=NEW, attribution=st.sampled_from(ATTRIBUTIONS), kind=st.sampled_from(["gmail", "cite", "bare"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_new_word_of_html_survives(new: str, attribution: str, kind: str) -> None:
     shown = "".join(f"<div>{escape(line) or '<br>'}</div>" for line in new.split("\n"))
     said = escape(attribution)
@@ -89,7 +91,7 @@ def test_every_new_word_of_html_survives(new: str, attribution: str, kind: str) 
 
 
 @given(text=st.text(max_size=400), html=st.text(max_size=400), forward=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_arbitrary_text_never_raises(text: str, html: str, forward: bool) -> None:
     reply = visible_reply(text=text, html=html, is_forward=forward)
     assert isinstance(reply.text, str)
@@ -105,7 +107,7 @@ MARKUP = st.sampled_from([piece.replace("_", " ") for piece in PIECES.split()])
 
 
 @given(pieces=st.lists(MARKUP, max_size=60))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_arbitrary_markup_never_raises_and_only_loses_text(pieces: list[str]) -> None:
     html = "\n".join(pieces)
     reply = visible_reply(text="", html=html)
