@@ -1,6 +1,7 @@
 """Decides whether a server answers at its unix socket, whose it is, and whether a TCP port is free."""
 
 import contextlib
+import errno
 import socket
 import struct
 from pathlib import Path
@@ -50,6 +51,11 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind(address)
         listener.listen(512)
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Refusal(
+                _("Port %(port)s of %(host)s is already in use; choose another with --port or --smtp-port.")
+                % {"port": port, "host": host}
+            ) from error
         raise Refusal(
             _(
                 "Port %(port)s of %(host)s cannot be used (%(reason)s); "

@@ -45,7 +45,7 @@ def test_language_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("flag", ["--port", "--smtp-port"])
 def test_busy_port_is_refused(place: Path, busy_port: int, flag: str) -> None:
     other = "--smtp-port" if flag == "--port" else "--port"
-    with pytest.raises(Refusal, match=f"Port {busy_port} of 127.0.0.1 cannot be used"):
+    with pytest.raises(Refusal, match=f"Port {busy_port} of 127.0.0.1 is already in use"):
         run_up(["--data", str(place), flag, str(busy_port), other, "0"])
 
 
