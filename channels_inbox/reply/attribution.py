@@ -58,6 +58,7 @@ _STAMP_FIRST = re.compile(r"^\d{4}[-/]\d\d[-/]\d\d,? \d{1,2}:\d\d[^<>]{0,120}<[^
 _QUOTING = re.compile(
     r"^(?:quoting|citando(?: a)?|mensagem citada por|citação de|mensaje citado por) .*:$", re.IGNORECASE
 )
+_ANY_DATE = re.compile(rf"{_DATE}|\d{{1,2}}\.? [^\W\d_]{{3,10}}\.? \d{{4}}", re.IGNORECASE)
 _FOREIGN_VERB = re.compile(
     rf"(?<!\w)(?:{_VERB}|missatge de|napsal|skrev|kirjoitti|pisze|napisał|написал|пишет)(?!\w)", re.IGNORECASE
 )
@@ -121,4 +122,6 @@ def _is_foreign(text: str) -> bool:
     """Accept another language's verb with address, date and hour before quote marks, or «Citando …»."""
     if _QUOTING.match(text):
         return True
-    return text[-1] == ":" and bool(_FOREIGN_VERB.search(text) and DATE.search(text) and TIME.search(text))
+    return text[-1] == ":" and bool(
+        _FOREIGN_VERB.search(text) and _ANY_DATE.search(text) and TIME.search(text)
+    )
