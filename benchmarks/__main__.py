@@ -1,4 +1,4 @@
-"""`./hd bench NAME [options]`: measures the product on this machine and prints figures, with correctness beside speed."""
+"""`./hd bench NAME [options]`: measures the product on this machine; correctness stands beside speed."""
 
 import sys
 

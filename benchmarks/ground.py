@@ -102,7 +102,7 @@ FILL = (
     " now, next_step, unanswered, waiting_since, identification_pending, held, follow_up_decision, hinted_protocol,"
     " imported, demo, created_at, updated_at, last_entry_id, preview, queue_key, contact_id, department_id, channel_id)"
     " SELECT 'F' || g, 'Assunto número ' || g,"
-    " (ARRAY['new','open','waiting_customer','closed','closed','closed','closed','closed','closed','closed'])[1 + g %% 10],"
+    " (ARRAY['new','open','waiting_customer'] || array_fill('closed'::text, ARRAY[7]))[1 + g %% 10],"
     " '', CASE WHEN g %% 10 > 2 THEN 'resolvido' ELSE '' END, 'normal', false, '', '', g %% 10 = 0,"
     " now() - g * interval '1 minute', false, false, '', '', false, false, now() - g * interval '1 minute',"
     " now() - g * interval '1 minute', 0, 'Prévia da mensagem', '12' || lpad((2000000000 - g)::text, 12, '0'),"

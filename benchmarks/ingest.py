@@ -24,7 +24,9 @@ def main() -> int:
         from benchmarks.peer import run_peer
 
         result["peer"] = run_peer(folder, manifest)
-        result["ratio_mails_per_second"] = round(result["mails_per_second"] / result["peer"]["mails_per_second"], 2)
+        result["ratio_mails_per_second"] = round(
+            result["mails_per_second"] / result["peer"]["mails_per_second"], 2
+        )
     report(result)
     if options.json:
         Path(options.json).write_text(json.dumps(result, indent=1, ensure_ascii=False))
@@ -36,7 +38,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mails", type=int, default=2000)
     parser.add_argument("--tickets", type=int, default=0, help="tickets that stand in the database before")
     parser.add_argument("--json", help="write the figures to this file")
-    parser.add_argument("--peer", action="store_true", help="run django-helpdesk on the same PostgreSQL and corpus")
+    parser.add_argument(
+        "--peer", action="store_true", help="run django-helpdesk on the same PostgreSQL and corpus"
+    )
     return parser.parse_args()
 
 
@@ -121,10 +125,14 @@ def correctness(manifest: list[dict[str, Any]]) -> dict[str, Any]:
 
     entries = {
         entry.message_id: entry
-        for entry in ThreadEntry.objects.filter(inbound__isnull=False).only("message_id", "ticket_id", "text", "html")
+        for entry in ThreadEntry.objects.filter(inbound__isnull=False).only(
+            "message_id", "ticket_id", "text", "html"
+        )
     }
     hashes = defaultdict(set)
-    for entry_id, sha256, name in EntryAttachment.objects.values_list("entry_id", "file__sha256", "file__name"):
+    for entry_id, sha256, name in EntryAttachment.objects.values_list(
+        "entry_id", "file__sha256", "file__name"
+    ):
         hashes[entry_id].add((sha256, name))
     # A `subject_tag` answer carries no threading header: it opens a ticket of its own (R-128, a number is no
     # authority), and what answers it belongs there.

@@ -5,7 +5,7 @@ did not come back, are parsed in a forked child with hard limits, so that the qu
 """
 
 import multiprocessing
-import pickle  # noqa: S403  (only between this process and its own fork, never from outside)
+import pickle  # only between this process and its own fork, never from outside
 import resource
 import signal
 import threading

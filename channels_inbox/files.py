@@ -49,7 +49,13 @@ def read(sha256: str) -> bytes:
 
 
 def new_attachment(
-    content: bytes, *, name: str, content_type: str, inline: bool = False, content_id: str = "", sha256: str = ""
+    content: bytes,
+    *,
+    name: str,
+    content_type: str,
+    inline: bool = False,
+    content_id: str = "",
+    sha256: str = "",
 ) -> MessageAttachment:
     """Keep the bytes and return an unsaved row for them: safe name, type by content (A05, A12)."""
     name = safe_filename(name)

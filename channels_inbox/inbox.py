@@ -32,11 +32,17 @@ def store(
     """
     rows = [_row(channel, envelope) for envelope in envelopes]
     with transaction.atomic():
-        before = _count_known(channel, rows)
+        known = _known(channel, rows)
+        fresh = {bytes(row.fingerprint): row for row in rows if bytes(row.fingerprint) not in known}
         InboundMessage.objects.bulk_create(rows, ignore_conflicts=True)
-        new = len({bytes(row.fingerprint) for row in rows}) - before
+        new = len(fresh)
         if rows or channel_changes:
-            _update_channel(channel, fence=fence, **channel_changes, **({"last_inbound_at": AppNow()} if new else {}))
+            _update_channel(
+                channel, fence=fence, **channel_changes, **({"last_inbound_at": AppNow()} if new else {})
+            )
+        for row in fresh.values():
+            if row.state == InboundMessage.DEAD:
+                get_desk().inbound_died(row)
         if new:
             transaction.on_commit(ring)
     crash_point("after_store")
@@ -68,9 +74,12 @@ def _row(channel: Channel, envelope: Envelope) -> InboundMessage:
     return row
 
 
-def _count_known(channel: Channel, rows: list[InboundMessage]) -> int:
+def _known(channel: Channel, rows: list[InboundMessage]) -> set[bytes]:
     prints = [row.fingerprint for row in rows]
-    return InboundMessage.objects.filter(channel=channel, fingerprint__in=prints).count() if prints else 0
+    known = InboundMessage.objects.filter(channel=channel, fingerprint__in=prints).values_list(
+        "fingerprint", flat=True
+    )
+    return {bytes(each) for each in known} if prints else set()
 
 
 def ring() -> None:
@@ -117,6 +126,10 @@ def _hand_over(row: InboundMessage, parsed: ParsedMessage | DeliveryReceipt) -> 
         from channels_inbox.outbox import apply_receipt
 
         return InboundMessage.DONE if apply_receipt(parsed) else InboundMessage.IGNORED
+    if parsed.kind == "probe":
+        from channels_inbox.probe import probe_came_back
+
+        probe_came_back(row.channel, parsed.message_id)
     return InboundMessage.DONE if get_desk().received(row, parsed) else InboundMessage.IGNORED
 
 

@@ -12,6 +12,7 @@ from helpdesk.lib.signing import sign, verify
 
 SIGNATURE_LENGTH = 20
 _MESSAGE_ID = re.compile(r"^<?t(\d{1,18})\.(\d{1,18})\.([a-z0-9]{8,20})\.([a-z2-7]{20})@", re.IGNORECASE)
+_PROBE = re.compile(r"^<?probe(\d{1,18})\.([a-f0-9]{16})\.([a-z2-7]{20})@", re.IGNORECASE)
 _ADDRESS = re.compile(r"\+t(\d{1,18})-(\d{1,18})-([a-z2-7]{20})@", re.IGNORECASE)
 
 
@@ -46,6 +47,21 @@ def find_proofs(values: Iterable[str]) -> list[tuple[int, int]]:
         if good:
             proofs[int(ticket), int(contact)] = None
     return list(proofs)
+
+
+def new_probe_id(channel_id: int, *, domain: str) -> str:
+    """Return a fresh signed Message-ID for a mail a channel sends to itself (R-149)."""
+    nonce = secrets.token_hex(8)
+    signature = sign("probe", str(channel_id), nonce, length=SIGNATURE_LENGTH)
+    return f"probe{channel_id}.{nonce}.{signature}@{domain}"
+
+
+def is_probe_id(message_id: str, channel_id: int) -> bool:
+    """Whether a Message-ID is one of this channel's probes."""
+    found = _PROBE.match(message_id)
+    if found is None or int(found[1]) != channel_id:
+        return False
+    return verify("probe", found[1], found[2].lower(), signature=found[3].lower())
 
 
 def base_address(address: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent, inbound, tracking
+from django.db import transaction
 from django.dispatch import receiver
 
 from channels_inbox import outbox
@@ -11,7 +12,6 @@ from channels_inbox.adapters.email import mail_envelope
 from channels_inbox.inbox import store
 from channels_inbox.mailbox_ids import base_address
 from channels_inbox.models import Channel
-from django.db import transaction
 
 STATUS = {
     "queued": "accepted",
@@ -36,7 +36,9 @@ def store_inbound(sender: Any, event: AnymailInboundEvent, esp_name: str, **_kwa
 
 def channel_for(addresses: list[str | None]) -> Channel:
     """Return the mail channel of the first address that is one of ours, else the first mail channel."""
-    ours = {channel.address.lower(): channel for channel in Channel.objects.filter(kind="email").order_by("-id")}
+    ours = {
+        channel.address.lower(): channel for channel in Channel.objects.filter(kind="email").order_by("-id")
+    }
     for address in addresses:
         found = ours.get(base_address((address or "").lower()))
         if found is not None:

@@ -80,8 +80,20 @@ def fetch_channel(channel_id: int) -> None:
 @shared_task
 def poll_channels() -> None:
     """Ring for every channel that is polled."""
-    for channel_id in Channel.objects.filter(enabled=True).values_list("pk", flat=True):
-        ring_quietly(fetch_channel, channel_id)
+    from channels_inbox.polling import channels_to_poll
+
+    for channel in channels_to_poll():
+        ring_quietly(fetch_channel, channel.pk)
+
+
+@shared_task
+def watch_flow() -> None:
+    """Every two minutes: is it too quiet somewhere, are the probes back?"""
+    from channels_inbox.probe import run_probes
+    from channels_inbox.silence import check_silence
+
+    run_probes()
+    check_silence()
 
 
 @shared_task
@@ -92,6 +104,7 @@ def sweep() -> None:
     close_old_connections()
     InboundMessage.release_expired()
     outbox.release_expired()
+    outbox.try_rested()
     if InboundMessage.objects.all().due().exists():
         ring_quietly(process_inbound)
     if outbox.sendable().due().exists():

@@ -43,7 +43,9 @@ def queue_ages() -> dict[str, tuple[int, float]]:
 
 def _broker_answers() -> bool:
     try:
-        return bool(redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2).ping())
+        return bool(
+            redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2).ping()
+        )
     except redis.RedisError:
         return False
 
@@ -59,7 +61,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     body = {
         "database": True,
         "broker": broker,
-        "oldest_seconds": {name: round(age) for name, (_n, age) in ages.items() if not name.startswith(("dead", "needs"))},
+        "oldest_seconds": {
+            name: round(age) for name, (_n, age) in ages.items() if not name.startswith(("dead", "needs"))
+        },
         "late": late,
     }
     return JsonResponse(body, status=200 if broker and not late else 503)
@@ -72,7 +76,12 @@ def metrics(request: HttpRequest) -> HttpResponse:
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
     registry = CollectorRegistry()
-    rows = Gauge("presteza_rows", "Durable rows waiting or needing people (waiting rows capped at 1,000)", ["queue"], registry=registry)
+    rows = Gauge(
+        "presteza_rows",
+        "Durable rows waiting or needing people (waiting rows capped at 1,000)",
+        ["queue"],
+        registry=registry,
+    )
     oldest = Gauge("presteza_oldest_seconds", "Age of the oldest waiting row", ["queue"], registry=registry)
     broker = Gauge("presteza_broker_up", "1 while the broker answers", registry=registry)
     broker.set(_broker_answers())
@@ -86,4 +95,6 @@ def _may_read_metrics(request: HttpRequest) -> bool:
     if settings.METRICS_TOKEN:
         given = request.headers.get("Authorization", "")
         return hmac.compare_digest(given.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
-    return request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1"} and "X-Forwarded-For" not in request.headers
+    return (
+        request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1"} and "X-Forwarded-For" not in request.headers
+    )

@@ -41,7 +41,9 @@ def channel_silent(channel: Channel, *, over: bool) -> None:
                 _("%(channel)s flows again") % {"channel": channel.name}
                 if over
                 else _("Mail of %(channel)s stopped arriving") % {"channel": channel.name},
-                _("Messages arrive again. Nothing to do.") if over else _silence_text(channel, person.language),
+                _("Messages arrive again. Nothing to do.")
+                if over
+                else _silence_text(channel, person.language),
                 settings.DEFAULT_FROM_EMAIL,
                 [person.email],
             )

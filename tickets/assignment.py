@@ -49,8 +49,14 @@ def move_to_department(ticket: Ticket, *, actor: User, to: Department) -> Ticket
 
 def people_who_may_work(ticket: Ticket) -> list[User]:
     """People to whom the ticket can be given, by name."""
-    people = User.objects.filter(is_active=True, memberships__isnull=False).distinct().prefetch_related("memberships")
-    return sorted((person for person in people if _may_work(person, ticket)), key=lambda person: person.name.lower())
+    people = (
+        User.objects.filter(is_active=True, memberships__isnull=False)
+        .distinct()
+        .prefetch_related("memberships")
+    )
+    return sorted(
+        (person for person in people if _may_work(person, ticket)), key=lambda person: person.name.lower()
+    )
 
 
 def _may_work(person: User, ticket: Ticket) -> bool:

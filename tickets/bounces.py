@@ -54,6 +54,4 @@ def mark_address(outbound: OutboundMessage) -> None:
     marked = ContactAddress.objects.filter(kind="email", value=canonical_email(outbound.recipient))
     marked.update(bounced_at=AppNow(), bounce_reason=outbound.receipt_detail[:500])
     if delivery is not None:
-        events.record(
-            "bounced", delivery.entry.ticket, entry=delivery.entry, data={"to": outbound.recipient}
-        )
+        events.record("bounced", delivery.entry.ticket, entry=delivery.entry, data={"to": outbound.recipient})

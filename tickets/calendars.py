@@ -1,6 +1,6 @@
 """Decides when a department is open and how a moment or a target is said to a customer (R-019, R-403)."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,15 +19,20 @@ def calendar_of(department: Department, *, site: SiteSettings) -> BusinessCalend
     """Return the department's calendar: its hours, the installation's holidays, its zone or the installation's."""
     return BusinessCalendar(
         hours=parse_hours(department.hours),
-        holidays=_holidays(
-            site.state,
-            _frozen(site.municipal_holidays),
-            _frozen(site.closings),
-            site.carnaval,
-            site.corpus_christi,
-            site.ash_wednesday,
-        ),
+        holidays=holidays_of(site),
         timezone=ZoneInfo(department.timezone or site.timezone),
+    )
+
+
+def holidays_of(site: SiteSettings) -> Holidays:
+    """Return the installation's holidays of last year to the year after next."""
+    return _holidays(
+        site.state,
+        _frozen(site.municipal_holidays),
+        _frozen(site.closings),
+        site.carnaval,
+        site.corpus_christi,
+        site.ash_wednesday,
     )
 
 
@@ -39,18 +44,23 @@ def _frozen(days: Any) -> tuple[str, ...]:
 def _holidays(
     state: str, municipal: tuple[str, ...], closings: tuple[str, ...], carnaval: bool, corpus: bool, ash: bool
 ) -> Holidays:
-    from datetime import date
-
     this_year = datetime.now().year
     return brazil_holidays(
         range(this_year - 1, this_year + 3),
         state=state or None,
-        municipal=tuple(date.fromisoformat(day) for day in municipal),
+        municipal=tuple(_municipal_day(day) for day in municipal),
         one_off=tuple(date.fromisoformat(day) for day in closings),
         carnaval=carnaval,
         corpus_christi=corpus,
         ash_wednesday=ash,
     )
+
+
+def _municipal_day(text: str) -> date | tuple[int, int]:
+    """Read `2026-01-25`, or `01-25` for every year."""
+    if len(text) == 5:
+        return int(text[:2]), int(text[3:])
+    return date.fromisoformat(text)
 
 
 def first_reply_words(target: dict[str, Any]) -> str:

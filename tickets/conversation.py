@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from channels_inbox import files, outbox
@@ -141,7 +142,11 @@ def reply(
     `NothingToSend`, `PermissionDenied`, `lifecycle.InvalidMove`.
     """
     with transaction.atomic():
-        ticket = Ticket.objects.select_for_update(of=("self",)).select_related("department", "channel").get(pk=ticket.pk)
+        ticket = (
+            Ticket.objects.select_for_update(of=("self",))
+            .select_related("department", "channel")
+            .get(pk=ticket.pk)
+        )
         require(actor, "ticket_reply", ticket)
         standing = ThreadEntry.objects.filter(idem_key=idem_key).first() if idem_key else None
         if standing is not None:
@@ -219,7 +224,9 @@ def _write(
     return entry
 
 
-def recipients_of(ticket: Ticket, *, to_all: bool) -> tuple[list[mail_out.Recipient], list[mail_out.Recipient]]:
+def recipients_of(
+    ticket: Ticket, *, to_all: bool
+) -> tuple[list[mail_out.Recipient], list[mail_out.Recipient]]:
     """Return (to, cc) of a reply: the customer, and with `to_all` everybody in copy; never an own address.
 
     Raises `NothingToSend` when the customer has no mail address.
@@ -228,9 +235,9 @@ def recipients_of(ticket: Ticket, *, to_all: bool) -> tuple[list[mail_out.Recipi
     people = Participant.objects.filter(ticket=ticket, removed=False).select_related("contact").order_by("id")
     wanted = [each for each in people if to_all or each.kind == Participant.Kind.REQUESTER]
     addresses: dict[int, str] = {}
-    rows = ContactAddress.objects.filter(contact__in=[each.contact_id for each in wanted], kind="email").order_by(
-        "bounced_at", "id"
-    )
+    rows = ContactAddress.objects.filter(
+        contact__in=[each.contact_id for each in wanted], kind="email"
+    ).order_by("bounced_at", "id")
     for row in rows:
         addresses.setdefault(row.contact_id, row.value)
     reachable = [
@@ -254,11 +261,16 @@ def send(
     hold_seconds: float = 0,
 ) -> list[OutboundMessage]:
     """Put an entry into the outbox, one row a recipient with its own id (customers: and link); frozen from here on."""
-    channel = ticket.channel if ticket.channel and ticket.channel.kind == "email" else default_mail_channel(ticket)
+    channel = (
+        ticket.channel if ticket.channel and ticket.channel.kind == "email" else default_mail_channel(ticket)
+    )
     language = to[0].contact.language
     texts = find_texts(["cabecalho_email", "rodape_email"], department=ticket.department, language=language)
     policy = ChannelPolicy.objects.filter(channel=channel).first()
-    values = values_for(ticket, contact=to[0].contact, channel=channel, policy=policy, agent=agent, now=entry.created_at)
+    with translation.override(language):
+        values = values_for(
+            ticket, contact=to[0].contact, channel=channel, policy=policy, agent=agent, now=entry.created_at
+        )
     outgoing = mail_out.Outgoing(
         ticket=ticket,
         channel=channel,
@@ -307,7 +319,9 @@ def reply_subject(ticket: Ticket) -> str:
 
 def default_mail_channel(ticket: Ticket) -> Channel:
     """Return the department's mailbox, else any mailbox. Raises `NothingToSend` when there is none."""
-    policies = ChannelPolicy.objects.filter(channel__kind="email", channel__enabled=True).select_related("channel")
+    policies = ChannelPolicy.objects.filter(channel__kind="email", channel__enabled=True).select_related(
+        "channel"
+    )
     policy = policies.filter(department=ticket.department).first() or policies.first()
     if policy is None:
         raise NothingToSend(_("There is no mailbox to send from. An administrator must add one."))
@@ -337,4 +351,8 @@ def withdraw(entry: ThreadEntry, *, actor: User) -> bool:
 
 def _restored(before: dict[str, Any]) -> dict[str, Any]:
     moments = {"waiting_since", "resolved_at"}
-    return {k: datetime.fromisoformat(v) if k in moments and v else v for k, v in before.items() if k in UNDO_FACTS}
+    return {
+        k: datetime.fromisoformat(v) if k in moments and v else v
+        for k, v in before.items()
+        if k in UNDO_FACTS
+    }

@@ -64,5 +64,3 @@ def record(
 
         ring_after_commit(react)
     return event
-
-

@@ -27,7 +27,9 @@ def join(ticket: Ticket, *, actor: User) -> Ticket:
         if any(entry.kind == ThreadEntry.Kind.CUSTOMER for entry in moved):
             lifecycle.reopen_for_customer(target)
         events.record("follow_up_joined", ticket, actor=actor, data={"to": target.protocol})
-        events.record("follow_up_joined", target, actor=actor, data={"to": target.protocol, "from": ticket.protocol})
+        events.record(
+            "follow_up_joined", target, actor=actor, data={"to": target.protocol, "from": ticket.protocol}
+        )
     return target
 
 
@@ -40,7 +42,10 @@ def _move(ticket: Ticket, target: Ticket) -> None:
     Participant.objects.filter(ticket=target, contact=ticket.contact).update(removed=False)
     newcomers = Participant.objects.filter(ticket=ticket).exclude(contact__in=known)
     Participant.objects.bulk_create(
-        [Participant(ticket=target, contact_id=each.contact_id, kind=Participant.Kind.COPIED) for each in newcomers],
+        [
+            Participant(ticket=target, contact_id=each.contact_id, kind=Participant.Kind.COPIED)
+            for each in newcomers
+        ],
         ignore_conflicts=True,
     )
     if last is not None:
@@ -63,7 +68,11 @@ def _decide(ticket: Ticket, *, actor: User, decision: str) -> Ticket:
     with transaction.atomic():
         ticket = Ticket.objects.select_for_update().get(pk=ticket.pk)
         require(actor, "ticket_reply", ticket)
-        if ticket.possible_follow_up_of_id is None or ticket.merged_into_id or ticket.follow_up_decision == decision:
+        if (
+            ticket.possible_follow_up_of_id is None
+            or ticket.merged_into_id
+            or ticket.follow_up_decision == decision
+        ):
             return ticket
         ticket.follow_up_decision = decision
         ticket.save(update_fields=["follow_up_decision"])
@@ -82,4 +91,8 @@ def proposal(ticket: Ticket, user: User) -> Ticket | None:
 
 def is_open_proposal(ticket: Ticket) -> bool:
     """Whether somebody still has to decide."""
-    return bool(ticket.possible_follow_up_of_id) and not ticket.follow_up_decision and ticket.status not in FINISHED
+    return (
+        bool(ticket.possible_follow_up_of_id)
+        and not ticket.follow_up_decision
+        and ticket.status not in FINISHED
+    )

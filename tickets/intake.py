@@ -21,11 +21,13 @@ STOPPED_WORD = "PAROU"
 
 
 def take(inbound: InboundMessage, parsed: ParsedMessage) -> bool:
-    """Turn one arrival into a ticket entry; True when it is taken over (it always is).
+    """Turn one arrival into a ticket entry; True when it is taken over (all is, but our own probe mails, R-149).
 
     Runs in the transaction that also finishes the inbound row. The contact row is locked first: two messages of
     one person never open two tickets (R-128).
     """
+    if parsed.kind == "probe":
+        return False
     if parsed.kind == "bounce" and bounces.take(inbound, parsed):
         return True
     sender = parsed.sender or NOBODY
@@ -33,24 +35,36 @@ def take(inbound: InboundMessage, parsed: ParsedMessage) -> bool:
     now = contact.locked_at
     match = Match() if parsed.sender is None else find_ticket(parsed, contact, now=now)
     opened = match.ticket is None
-    ticket = match.ticket or open_for(inbound.channel, contact, parsed, match, now=now)
+    ticket = match.ticket or open_for(inbound, contact, parsed, match, now=now)
     conversation.add_customer_message(
-        ticket, contact=contact, parsed=parsed, now=now, channel=inbound.channel, inbound=inbound, opened=opened
+        ticket,
+        contact=contact,
+        parsed=parsed,
+        now=now,
+        channel=inbound.channel,
+        inbound=inbound,
+        opened=opened,
     )
     if parsed.copied and not parsed.automatic and not ticket.held:
         add_copied(ticket, parsed)
     return True
 
 
-def open_for(channel: Channel, contact: Contact, parsed: ParsedMessage, match: Match, *, now: datetime) -> Ticket:
-    """Open a ticket for a message that joins none, in the department of its channel."""
+def open_for(
+    inbound: InboundMessage, contact: Contact, parsed: ParsedMessage, match: Match, *, now: datetime
+) -> Ticket:
+    """Open a ticket for a message that joins none, in the department of its channel.
+
+    Imported history is marked as such and confirmed to nobody (R-420).
+    """
     return lifecycle.open_ticket(
         contact=contact,
-        department=department_of(channel),
+        department=department_of(inbound.channel),
         subject=parsed.subject,
         now=now,
-        channel=channel,
-        acknowledge=not parsed.automatic,
+        channel=inbound.channel,
+        acknowledge=not parsed.automatic and not inbound.imported,
+        imported=inbound.imported,
         stopped=parsed.text.strip().strip(".!«»\"' ").upper() == STOPPED_WORD,
         held=parsed.sender_unverified or parsed.sender is None,
         possible_follow_up_of_id=match.candidate_id,

@@ -64,16 +64,24 @@ def mail_domain(channel: Channel) -> str:
 
 def known_references(ticket: Ticket) -> tuple[str, ...]:
     """Return the last ids of the conversation, oldest first, for `References`."""
-    ids = MailReference.objects.filter(ticket=ticket, own=True).order_by("-id").values_list("message_id", flat=True)
+    ids = (
+        MailReference.objects.filter(ticket=ticket, own=True)
+        .order_by("-id")
+        .values_list("message_id", flat=True)
+    )
     return tuple(reversed(ids[:MAX_REFERENCES]))
 
 
 def build(outgoing: Outgoing, recipient: Recipient, *, link: str) -> tuple[bytes, str]:
     """Return (frozen bytes, Message-ID) of the message for one recipient. Pure but for reading attachments."""
-    message_id = new_message_id(outgoing.ticket.pk, recipient.contact.pk, domain=mail_domain(outgoing.channel))
+    message_id = new_message_id(
+        outgoing.ticket.pk, recipient.contact.pk, domain=mail_domain(outgoing.channel)
+    )
     message = EmailMessage(policy=SMTP)
     _set_headers(message, outgoing, recipient, message_id)
-    header, text, footer = (_with_link(part, link) for part in (outgoing.header, outgoing.text, outgoing.footer))
+    header, text, footer = (
+        _with_link(part, link) for part in (outgoing.header, outgoing.text, outgoing.footer)
+    )
     parts = [part for part in (header, text, footer and f"--\n{footer}") if part]
     message.set_content("\n\n".join(parts) + "\n", cte="quoted-printable")
     with translation.override(recipient.contact.language):
@@ -91,7 +99,10 @@ def build(outgoing: Outgoing, recipient: Recipient, *, link: str) -> tuple[bytes
     for attachment in outgoing.attachments:
         maintype, _slash, subtype = attachment.content_type.partition("/")
         message.add_attachment(
-            read(attachment.sha256), maintype=maintype, subtype=subtype or "octet-stream", filename=attachment.name
+            read(attachment.sha256),
+            maintype=maintype,
+            subtype=subtype or "octet-stream",
+            filename=attachment.name,
         )
     return message.as_bytes(), message_id
 

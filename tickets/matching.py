@@ -31,7 +31,9 @@ class Match:
 
 def find_ticket(parsed: ParsedMessage, contact: Contact, *, now: datetime) -> Match:
     """Apply R-128 to one message of one (locked) contact; at most three statements."""
-    proved = [ticket for ticket, proved_contact in parsed.extra.get("proofs", []) if proved_contact == contact.pk]
+    proved = [
+        ticket for ticket, proved_contact in parsed.extra.get("proofs", []) if proved_contact == contact.pk
+    ]
     claimed = [ticket for ticket, _contact in parsed.extra.get("proofs", [])]
     named = [*proved, *claimed, *_referenced(parsed)]
     candidates = list(dict.fromkeys(named))
@@ -67,7 +69,11 @@ def _joinable(ticket_id: int, *, now: datetime) -> Match:
     ticket = Ticket.objects.select_for_update().get(pk=ticket_id)
     if ticket.merged_into_id:
         ticket = Ticket.objects.select_for_update().get(pk=ticket.merged_into_id)
-    if ticket.status == Status.CLOSED and ticket.closed_at and now - ticket.closed_at > timedelta(days=REOPEN_DAYS):
+    if (
+        ticket.status == Status.CLOSED
+        and ticket.closed_at
+        and now - ticket.closed_at > timedelta(days=REOPEN_DAYS)
+    ):
         return Match(candidate_id=ticket.pk)
     return Match(ticket=ticket)
 

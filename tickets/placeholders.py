@@ -36,7 +36,9 @@ def check(text: str) -> None:
     depth = 0
     for literal, variable, block, condition in _tokens(text):
         if literal and _ANY_BRACES.search(literal):
-            raise TemplateError(_("“%(text)s” is not closed or not allowed.") % {"text": literal.strip()[:60]})
+            raise TemplateError(
+                _("“%(text)s” is not closed or not allowed.") % {"text": literal.strip()[:60]}
+            )
         if variable and variable not in names:
             raise TemplateError(_("There is no variable “%(name)s”.") % {"name": variable})
         if block and block != "end" and condition not in conditions:

@@ -18,7 +18,14 @@ ENGLISH = {
     "suporte": "Support", "financeiro": "Finance", "comercial": "Sales", "triagem": "Triage",
     "implantacao": "Onboarding", "field": "Field Desk", "desenvolvimento": "Development", "plantao": "On call",
 }  # fmt: skip
-TEXTS_IN_USE = ("auto_padrao", "auto_fora_horario", "auto_parada", "rodape_email", "emails_pararam", "cabecalho_email")
+TEXTS_IN_USE = (
+    "auto_padrao",
+    "auto_fora_horario",
+    "auto_parada",
+    "rodape_email",
+    "emails_pararam",
+    "cabecalho_email",
+)
 
 
 def preset(name: str) -> dict[str, Any]:

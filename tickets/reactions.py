@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import translation
 
 from channels_inbox.tasks import one_ring
 from helpdesk.lib.clock import AppNow, app_now
@@ -71,7 +72,12 @@ def acknowledge(event: TicketEvent) -> None:
     )
     if recent.count() >= PER_CONTACT_AN_HOUR:
         return
-    now = app_now()
+    with translation.override(ticket.contact.language):
+        _send_acknowledgement(event, policy, address.value)
+
+
+def _send_acknowledgement(event: TicketEvent, policy: ChannelPolicy, address: str) -> None:
+    ticket, now = event.ticket, app_now()
     key = _acknowledgement_key(ticket, now)
     texts = find_texts([key, "auto_padrao"], department=ticket.department, language=ticket.contact.language)
     values = values_for(ticket, contact=ticket.contact, channel=policy.channel, policy=policy, now=now)
@@ -82,7 +88,7 @@ def acknowledge(event: TicketEvent) -> None:
         ticket=ticket, kind=ThreadEntry.Kind.AUTO, channel=ticket.channel, text=text, automatic=True,
         idem_key=f"ack:{event.pk}", created_at=now,
     )  # fmt: skip
-    send(entry, ticket, to=[Recipient(ticket.contact, address.value)])
+    send(entry, ticket, to=[Recipient(ticket.contact, address)])
     live.publish(event)
 
 

@@ -15,7 +15,12 @@ def adapter_classes() -> dict[str, type[Adapter]]:
     for module_info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{module_info.name}")
         for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Adapter) and value.kind and value.__module__ == module.__name__:
+            if (
+                isinstance(value, type)
+                and issubclass(value, Adapter)
+                and value.kind
+                and value.__module__ == module.__name__
+            ):
                 found[value.kind] = value
     return found
 

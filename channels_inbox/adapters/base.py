@@ -104,6 +104,7 @@ class ParsedMessage:
     sent_at: datetime | None = None
     attachments: tuple[Attachment, ...] = ()
     automatic: bool = False
+    wants_no_answer: bool = False
     sender_unverified: bool = False
     hint_text: str = ""
     language: str = ""

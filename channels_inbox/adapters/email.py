@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from channels_inbox.adapters.base import Adapter, Attachment, Envelope, Field, ParsedMessage, Person
-from channels_inbox.mailbox_ids import find_proofs
+from channels_inbox.mailbox_ids import find_proofs, is_probe_id
 from channels_inbox.mime import ParsedEmail, fingerprint, parse_email
 from channels_inbox.models import OutboundMessage
 from channels_inbox.transport import LocalMailbox, SmtpTransport, system_transport
@@ -57,7 +57,12 @@ class EmailAdapter(Adapter):
 
     def parse(self, payload: bytes) -> ParsedMessage:
         """Raw mail in, our words out (R-127 to R-129). Pure."""
-        return as_message(parse_email(payload), own_address=self.channel.address)
+        parsed = as_message(parse_email(payload), own_address=self.channel.address)
+        if is_probe_id(parsed.message_id, self.channel.pk):
+            return ParsedMessage(kind="probe", sender=None, message_id=parsed.message_id)
+        if parsed.kind == "bounce" and any(is_probe_id(each, self.channel.pk) for each in parsed.references):
+            return ParsedMessage(kind="probe", sender=None)  # a probe that was refused is not back
+        return parsed
 
     def send(self, outbound: OutboundMessage) -> str:
         return self.transport().send(outbound)
@@ -66,8 +71,8 @@ class EmailAdapter(Adapter):
         """Return the road this channel's mail takes."""
         options = self.channel.options
         if not options.get("smtp_host"):
-            return system_transport()
-        from channels_inbox.oauth import access_token
+            return system_transport(sender=self.channel.address)
+        from channels_inbox.oauth import access_token, uses_consent
 
         return SmtpTransport(
             host=options["smtp_host"],
@@ -75,14 +80,16 @@ class EmailAdapter(Adapter):
             security=options.get("smtp_security") or "starttls",
             user=options.get("user") or self.channel.address,
             password=self.channel.credentials.get("password", ""),
-            oauth_token=access_token(self.channel) if options.get("access") in {"google", "microsoft"} else "",
+            oauth_token=access_token(self.channel) if uses_consent(self.channel) else "",
             sender=self.channel.address,
+            cafile=options.get("cafile", ""),
         )
 
+    def polls(self) -> bool:
+        return bool(self.channel.options.get("access"))
+
     def fetch(self) -> int:
-        """Fetch what is new from the mailbox; 0 when this channel does not poll."""
-        if not self.channel.options.get("access"):
-            return 0
+        """Fetch what is new from the mailbox."""
         from channels_inbox.imap import fetch_mailbox
 
         return fetch_mailbox(self.channel)
@@ -102,7 +109,9 @@ def as_message(mail: ParsedEmail, *, own_address: str = "") -> ParsedMessage:
     kind = "message"
     if mail.is_bounce and bounce is not None:
         kind = "bounce"
-        references = [_bare(ref) for ref in (bounce.original_message_id, *bounce.original_references) if ref] + references
+        references = [
+            _bare(ref) for ref in (bounce.original_message_id, *bounce.original_references) if ref
+        ] + references
     return ParsedMessage(
         kind=kind,
         sender=Person(mail.from_address, mail.from_name) if mail.from_address else None,
@@ -116,10 +125,11 @@ def as_message(mail: ParsedEmail, *, own_address: str = "") -> ParsedMessage:
         references=tuple(dict.fromkeys(references)),
         sent_at=mail.date,
         attachments=tuple(
-            Attachment(a.name, a.content_type, a.content, a.sha256, a.inline, a.content_id) for a in mail.attachments
+            Attachment(a.name, a.content_type, a.content, a.sha256, a.inline, a.content_id)
+            for a in mail.attachments
         ),
-        automatic=mail.is_auto_reply or mail.is_bounce or mail.is_delay or mail.is_receipt
-        or mail.from_address.lower() == own_address.lower(),
+        automatic=_is_automatic(mail, own_address),
+        wants_no_answer=mail.suppresses_replies,
         sender_unverified=_dmarc_failed(mail.authentication_results),
         hint_text=f"{mail.subject}\n{reply.text[:2000]}",
         defects=tuple(mail.defects),
@@ -129,6 +139,12 @@ def as_message(mail: ParsedEmail, *, own_address: str = "") -> ParsedMessage:
         bounce_permanent=bool(bounce and bounce.status.startswith("5")),
         extra={"proofs": find_proofs([*references, *addressed])},
     )
+
+
+def _is_automatic(mail: ParsedEmail, own_address: str) -> bool:
+    """Whether a program wrote it: never acknowledged, never reopens (R-129)."""
+    report = mail.is_bounce or mail.is_delay or mail.is_receipt or mail.is_complaint
+    return report or mail.is_auto_reply or mail.from_address.lower() == own_address.lower()
 
 
 def _bare(message_id: str) -> str:

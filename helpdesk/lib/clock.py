@@ -9,9 +9,9 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import DateTimeField, Func
 
-CREATE_APP_NOW = (
-    "CREATE FUNCTION app_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT clock_timestamp()'"
-)
+CREATE_APP_NOW = """
+CREATE FUNCTION app_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT clock_timestamp()'
+"""
 
 
 class AppNow(Func):

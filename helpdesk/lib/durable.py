@@ -54,7 +54,7 @@ def crash_point(name: str) -> None:
 
 def jitter(seconds: float) -> float:
     """Return `seconds` ± 50 %."""
-    return seconds * random.uniform(0.5, 1.5)
+    return seconds * random.uniform(0.5, 1.5)  # noqa: S311  (spread, not secrecy)
 
 
 class DurableQuerySet(models.QuerySet):
@@ -73,7 +73,9 @@ class DurableQuerySet(models.QuerySet):
         token = uuid.uuid4()
         with transaction.atomic(durable=True):
             picked = list(
-                self.due().select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)[:limit]
+                self.due()
+                .select_for_update(skip_locked=True, of=("self",))
+                .values_list("pk", flat=True)[:limit]
             )
             if not picked:
                 return []

@@ -12,9 +12,8 @@ from django.utils.formats import date_format
 from django.utils.functional import lazy
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from helpdesk.lib.brazil import format_hour
 
@@ -35,7 +34,9 @@ sprite = lazy(lambda: static("icons.svg"), str)()
 def icon(name: str, css: str = "", label: str = "") -> SafeString:
     """Draw an icon of the sprite; decorative unless a label names it."""
     spoken = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
-    return format_html('<svg class="i {}" {}><use href="{}#{}"/></svg>', css, spoken, static("icons.svg"), name)
+    return format_html(
+        '<svg class="i {}" {}><use href="{}#{}"/></svg>', css, spoken, static("icons.svg"), name
+    )
 
 
 def initials(name: str) -> str:
@@ -53,7 +54,9 @@ def avatar(name: Any, css: str = "", label: bool = True) -> SafeString:
     text = str(name or "")
     hue = zlib.crc32(text.encode()) % 6 + 1
     spoken = (
-        format_html('role="img" aria-label="{}" title="{}"', text, text) if label else mark_safe('aria-hidden="true"')
+        format_html('role="img" aria-label="{}" title="{}"', text, text)
+        if label
+        else mark_safe('aria-hidden="true"')
     )
     return format_html('<span class="av av{} {}" {}>{}</span>', hue, css, spoken, initials(text))
 
@@ -63,7 +66,8 @@ def channel(kind: str, css: str = "") -> SafeString:
     """Draw the symbol of a channel kind."""
     name, label = CHANNELS.get(kind, ("globe", kind))
     return format_html(
-        '<span class="ch ch-{} {}" title="{}"><svg class="i" role="img" aria-label="{}"><use href="{}#{}"/></svg></span>',
+        '<span class="ch ch-{} {}" title="{}">'
+        '<svg class="i" role="img" aria-label="{}"><use href="{}#{}"/></svg></span>',
         kind, css, label, label, static("icons.svg"), name,
     )  # fmt: skip
 
@@ -121,7 +125,11 @@ def full_moment(value: datetime | None) -> str:
     if value is None:
         return ""
     local, today = timezone.localtime(value), timezone.localdate()
-    days = {today: _("today"), today + timedelta(days=1): _("tomorrow"), today - timedelta(days=1): _("yesterday")}
+    days = {
+        today: _("today"),
+        today + timedelta(days=1): _("tomorrow"),
+        today - timedelta(days=1): _("yesterday"),
+    }
     day = days.get(local.date()) or f"{date_format(local, 'l').split('-')[0].lower()}, {_day(local)}"
     return f"{day}, {_hour(local)}"
 
@@ -140,7 +148,11 @@ def remaining(value: datetime | None) -> str:
         return ""
     seconds = (value - timezone.now()).total_seconds()
     amount = _amount(abs(seconds))
-    return _("%(amount)s left") % {"amount": amount} if seconds >= 0 else _("%(amount)s late") % {"amount": amount}
+    return (
+        _("%(amount)s left") % {"amount": amount}
+        if seconds >= 0
+        else _("%(amount)s late") % {"amount": amount}
+    )
 
 
 @register.filter

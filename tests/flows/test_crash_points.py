@@ -55,7 +55,9 @@ def test_a_worker_killed_at_each_step_loses_and_doubles_nothing(running):
         deliver_one(number)
         until(lambda: not crash.exists())
         until(quiet)
-        entries = ThreadEntry.objects.filter(kind="customer", contact__addresses__value=f"cliente{number}@empresa.example")
+        entries = ThreadEntry.objects.filter(
+            kind="customer", contact__addresses__value=f"cliente{number}@empresa.example"
+        )
         assert entries.count() == 1, step
         assert Ticket.objects.count() == number
     # the acknowledgement: one row, one message, whatever step of its reaction died

@@ -40,7 +40,8 @@ def test_mail_becomes_ticket_reply_leaves_and_answer_returns(arrive, person, tra
     to_customer, to_copy = (sent_mail(row) for row in mine)
     assert "/t/" in to_customer.get_body(("plain",)).get_content()
     assert "/t/" not in to_copy.get_body(("plain",)).get_content()  # A11
-    assert to_customer["In-Reply-To"] and to_customer["To"] == to_copy["To"]
+    assert to_customer["In-Reply-To"]
+    assert to_customer["To"] == to_copy["To"]
 
     answer = arrive(subject="Re: qualquer coisa", text="Obrigada", in_reply_to=mine[0].message_id)
     assert answer.ticket_id == ticket.pk

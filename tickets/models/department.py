@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import get_language
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels_inbox.models import Channel
@@ -18,7 +19,7 @@ def validate_hours(text: str) -> None:
     try:
         parse_hours(text)
     except HoursError as error:
-        raise ValidationError(str(error)) from error
+        raise ValidationError(gettext(error.message) % error.params) from error
 
 
 class Role(models.TextChoices):
@@ -90,10 +91,18 @@ class Membership(models.Model):
     """A role a person holds in a department; admin, dpo and marketing may stand without one (R-401)."""
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("person"), on_delete=models.CASCADE, related_name="memberships"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("person"),
+        on_delete=models.CASCADE,
+        related_name="memberships",
     )
     department = models.ForeignKey(
-        Department, verbose_name=_("department"), null=True, blank=True, on_delete=models.CASCADE, related_name="memberships"
+        Department,
+        verbose_name=_("department"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="memberships",
     )
     role = models.CharField(_("role"), max_length=12, choices=Role.choices)
 

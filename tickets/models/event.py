@@ -18,7 +18,9 @@ class TicketEvent(models.Model):
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
-    entry = models.ForeignKey(ThreadEntry, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    entry = models.ForeignKey(
+        ThreadEntry, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     data = models.JSONField(default=dict)
     at = models.DateTimeField(db_default=AppNow())
 
@@ -40,7 +42,9 @@ class Reaction(DurableRow):
         verbose_name, verbose_name_plural = _("reaction"), _("reactions")
         constraints = [
             models.UniqueConstraint(fields=["event", "consumer"], name="reaction_once"),
-            models.CheckConstraint(condition=models.Q(state__in=["new", "done", "dead"]), name="reaction_state"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["new", "done", "dead"]), name="reaction_state"
+            ),
         ]
         indexes = [
             models.Index(fields=["next_at", "id"], condition=models.Q(state="new"), name="reaction_due"),

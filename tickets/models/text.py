@@ -24,7 +24,12 @@ class SystemText(models.Model):
     key = models.SlugField(_("key"), max_length=60)
     language = models.CharField(_("language"), max_length=8, choices=LANGUAGES, default="pt-br")
     department = models.ForeignKey(
-        Department, verbose_name=_("department"), null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+        Department,
+        verbose_name=_("department"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
     )
     text = models.TextField(_("text"), blank=True, validators=[validate_template])
 

@@ -39,8 +39,12 @@ class ThreadEntry(models.Model):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
-    contact = models.ForeignKey(Contact, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
-    channel = models.ForeignKey(Channel, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    contact = models.ForeignKey(
+        Contact, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    channel = models.ForeignKey(
+        Channel, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     inbound = models.OneToOneField(InboundMessage, null=True, on_delete=models.PROTECT, related_name="+")
     subject = models.CharField(max_length=255, blank=True)
     text = models.TextField(blank=True)
@@ -60,7 +64,8 @@ class ThreadEntry(models.Model):
         verbose_name, verbose_name_plural = _("entry"), _("entries")
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(kind__in=["customer", "reply", "note", "auto", "bounce"]), name="entry_kind"
+                condition=models.Q(kind__in=["customer", "reply", "note", "auto", "bounce"]),
+                name="entry_kind",
             ),
             models.UniqueConstraint(
                 fields=["idem_key"], condition=models.Q(idem_key__isnull=False), name="entry_written_once"

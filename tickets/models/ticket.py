@@ -61,7 +61,9 @@ class Ticket(models.Model):
     status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.NEW)
     status_before = models.CharField(max_length=20, choices=Status.choices, blank=True)
     outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome.choices, blank=True)
-    priority = models.CharField(_("priority"), max_length=8, choices=Priority.choices, default=Priority.NORMAL)
+    priority = models.CharField(
+        _("priority"), max_length=8, choices=Priority.choices, default=Priority.NORMAL
+    )
     operation_stopped = models.BooleanField(_("operation stopped"), default=False)
     department = models.ForeignKey(
         Department, verbose_name=_("department"), on_delete=models.PROTECT, related_name="+", db_index=False
@@ -79,7 +81,12 @@ class Ticket(models.Model):
         Contact, verbose_name=_("contact"), on_delete=models.PROTECT, related_name="+", db_index=False
     )
     channel = models.ForeignKey(
-        Channel, verbose_name=_("channel"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+        Channel,
+        verbose_name=_("channel"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
 
     # The trio: analyst, composer, customer and supervisor see the same three fields.
@@ -153,7 +160,9 @@ class Ticket(models.Model):
                 name="ticket_follow_up_of",
             ),
             models.Index(
-                fields=["merged_into"], condition=models.Q(merged_into__isnull=False), name="ticket_merged_into"
+                fields=["merged_into"],
+                condition=models.Q(merged_into__isnull=False),
+                name="ticket_merged_into",
             ),
         ]
 

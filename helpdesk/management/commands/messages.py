@@ -44,7 +44,9 @@ class Command(BaseCommand):
         update(catalogue, extracted())
         if options["merge"]:
             merge(catalogue, json.loads(Path(options["merge"]).read_text(encoding="utf-8")))
-        missing = [message.id for message in catalogue if message.id and (message.fuzzy or not complete(message))]
+        missing = [
+            message.id for message in catalogue if message.id and (message.fuzzy or not complete(message))
+        ]
         if options["missing"]:
             self.stdout.write(json.dumps(missing, ensure_ascii=False, indent=1))
         elif options["check"]:
@@ -67,7 +69,11 @@ def source_files() -> Iterator[Path]:
     """Yield every file whose strings people read."""
     for name in SOURCES:
         for path in sorted((Path(settings.BASE_DIR) / name).rglob("*")):
-            if path.suffix in {".py", ".html", ".txt"} and "migrations" not in path.parts and "static" not in path.parts:
+            if (
+                path.suffix in {".py", ".html", ".txt"}
+                and "migrations" not in path.parts
+                and "static" not in path.parts
+            ):
                 yield path
 
 
@@ -134,7 +140,11 @@ def po_bytes(catalogue: Any) -> bytes:
 
     out = io.BytesIO()
     write_po(out, catalogue, width=110, sort_output=True, omit_header=False, include_lineno=False)
-    lines = [line for line in out.getvalue().splitlines() if not line.startswith((b'"POT-Creation', b'"PO-Revision', b'"Generated'))]
+    lines = [
+        line
+        for line in out.getvalue().splitlines()
+        if not line.startswith((b'"POT-Creation', b'"PO-Revision', b'"Generated'))
+    ]
     return b"\n".join(lines) + b"\n"
 
 

@@ -187,7 +187,7 @@ def test_frame_keeps_the_looks_without_what_loads():
     document = sandbox_document(
         "<style><!-- p.MsoNormal{margin:0} .a{background:url(x)} @media x{.b{color:red}.c{src:url(y)}}"
         " .d{color:blue} --></style><!--[if mso]><style>.z{}</style><![endif]-->"
-        "<p class=MsoNormal style=\"color:red;background:url(http://canary.test);margin:0\">"
+        '<p class=MsoNormal style="color:red;background:url(http://canary.test);margin:0">'
         "<font color=red face=Arial>x</font>",
         title="a<b>",
     )

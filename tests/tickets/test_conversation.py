@@ -1,0 +1,169 @@
+"""Replies, notes, undo and the acknowledgement, by what leaves and what is stored."""
+
+import email
+import email.policy
+
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from channels_inbox.models import OutboundMessage
+from channels_inbox.outbox import deliver_due
+from tickets import conversation
+from tickets.conversation import NothingToSend
+from tickets.models import SystemText, ThreadEntry, Ticket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def body(row: OutboundMessage, kind: str = "plain") -> str:
+    message = email.message_from_bytes(bytes(row.payload), policy=email.policy.default)
+    return message.get_body((kind,)).get_content()
+
+
+def drain() -> None:
+    while deliver_due():
+        pass
+
+
+def test_undo_in_time_sends_nothing_and_restores_the_ticket(arrive, person, travel):
+    # R-083
+    ticket, livia = arrive().ticket, person("livia")
+    before = (ticket.status, ticket.unanswered, ticket.waiting_since)
+    entry = conversation.reply(ticket, actor=livia, text="Vou ver.", then="waiting_customer")
+    travel(seconds=9)
+    drain()
+    assert conversation.withdraw(entry, actor=livia)
+    travel(minutes=5)
+    drain()
+    assert OutboundMessage.objects.get(purpose="reply").state == "cancelled"
+    ticket.refresh_from_db()
+    assert (ticket.status, ticket.unanswered, ticket.waiting_since) == before
+    assert entry not in ThreadEntry.objects.for_customer()
+    assert not conversation.withdraw(entry, actor=livia)
+
+
+def test_undo_too_late_says_so_and_the_mail_is_out(arrive, person, travel):
+    # R-083
+    ticket, livia = arrive().ticket, person("livia")
+    entry = conversation.reply(ticket, actor=livia, text="Vou ver.")
+    travel(seconds=11)
+    drain()
+    assert not conversation.withdraw(entry, actor=livia)
+    assert OutboundMessage.objects.get(purpose="reply").state == "sent"
+
+
+def test_undo_is_for_the_author_only(arrive, person):
+    ticket = arrive().ticket
+    entry = conversation.reply(ticket, actor=person("livia"), text="Vou ver.")
+    with pytest.raises(PermissionDenied):
+        conversation.withdraw(entry, actor=person("caio"))
+
+
+def test_the_same_key_sends_once(arrive, person):
+    ticket, livia = arrive().ticket, person("livia")
+    first = conversation.reply(ticket, actor=livia, text="Uma vez.", idem_key="abc")
+    again = conversation.reply(ticket, actor=livia, text="Uma vez.", idem_key="abc")
+    assert first == again
+    assert OutboundMessage.objects.filter(purpose="reply").count() == 1
+
+
+def test_reply_moves_the_ticket_on_and_resolve_is_one_act(arrive, person):
+    # R-006
+    ticket, livia = arrive().ticket, person("livia")
+    conversation.reply(ticket, actor=livia, text="Feito.", then="resolved", outcome="informacao")
+    ticket.refresh_from_db()
+    assert (ticket.status, ticket.outcome, ticket.unanswered) == ("resolved", "informacao", False)
+
+
+def test_a_note_never_leaves(arrive, person):
+    ticket = arrive().ticket
+    conversation.add_note(ticket, actor=person("livia"), text="marcador-secreto")
+    assert not OutboundMessage.objects.filter(purpose="reply").exists()
+    assert not ThreadEntry.objects.for_customer().filter(text__contains="marcador-secreto").exists()
+
+
+def test_nothing_to_say_or_nobody_to_say_it_to(arrive, person):
+    ticket, livia = arrive().ticket, person("livia")
+    with pytest.raises(NothingToSend):
+        conversation.reply(ticket, actor=livia, text="  \n")
+    ticket.contact.addresses.all().delete()
+    with pytest.raises(NothingToSend):
+        conversation.reply(ticket, actor=livia, text="Olá")
+    assert ThreadEntry.objects.filter(kind="reply").count() == 0
+
+
+def test_somebody_of_another_department_cannot_answer(arrive, person):
+    # R-401
+    ticket = arrive().ticket
+    with pytest.raises(PermissionDenied):
+        conversation.reply(ticket, actor=person("otto", "agent", "financeiro"), text="Olá")
+
+
+def test_the_acknowledgement_says_protocol_target_and_link(arrive, travel):
+    # R-019, R-130
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    travel(to=datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("America/Sao_Paulo")))
+    ticket = arrive().ticket
+    text = body(OutboundMessage.objects.get(purpose="auto"))
+    assert ticket.protocol in text
+    assert "em até 4 horas úteis" in text
+    assert "/t/" in text
+
+
+def test_the_acknowledgement_after_hours_says_the_next_opening_and_no_target(arrive, travel):
+    # R-019
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    travel(to=datetime(2026, 11, 20, 21, 0, tzinfo=ZoneInfo("America/Sao_Paulo")))  # a Friday, and a holiday
+    arrive()
+    text = body(OutboundMessage.objects.get(purpose="auto"))
+    assert "segunda, 23/11, às 8h" in text
+    assert "horas úteis" not in text
+
+
+def test_the_stranger_is_never_echoed_and_three_an_hour_is_all(arrive):
+    # R-129, A23
+    for number in range(5):
+        arrive(subject=f"assunto-do-estranho {number}", text="corpo-do-estranho")
+    sent = OutboundMessage.objects.filter(purpose="auto")
+    assert sent.count() == 3
+    assert not any("estranho" in body(row) or "estranho" in body(row, "html") for row in sent)
+    assert Ticket.objects.count() == 5
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Auto-Submitted": "auto-replied"}, {"Precedence": "bulk"}, {"X-Autoreply": "yes"}, {"Return-Path": "<>"}],
+)
+def test_a_robot_is_never_answered(arrive, headers):
+    # R-129
+    ticket = arrive(headers=headers).ticket
+    assert not OutboundMessage.objects.exists()
+    assert not ticket.unanswered
+
+
+def test_an_automatic_answer_joins_but_never_reopens(arrive, person, travel):
+    # R-129
+    ticket, livia = arrive().ticket, person("livia")
+    conversation.reply(ticket, actor=livia, text="Feito.", then="resolved")
+    reply = OutboundMessage.objects.get(purpose="reply")
+    entry = arrive(
+        subject="Resposta automática: férias", in_reply_to=reply.message_id, headers={"Auto-Submitted": "auto-replied"}
+    )
+    ticket.refresh_from_db()
+    assert (entry.ticket_id, ticket.status, ticket.unanswered) == (ticket.pk, "resolved", False)
+
+
+def test_header_footer_and_variables_are_escaped_in_html(arrive, person):
+    # R-131, A04
+    SystemText.objects.filter(key="cabecalho_email").update(text="Olá, {{contact.name}}")
+    ticket = arrive(sender='"<a href=//evil.example>x</a>" <mal@trigal.example>').ticket
+    conversation.reply(ticket, actor=person("livia"), text="Olá <b>x</b> {{7*7}}")
+    html = body(OutboundMessage.objects.get(purpose="reply"), "html")
+    assert "<a href=//evil" not in html
+    assert "&lt;a href" in html
+    assert "<b>x</b>" not in html
+    assert "{{7*7}}" in html
