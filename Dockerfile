@@ -27,6 +27,9 @@ USER presteza
 VOLUME /var/lib/presteza
 EXPOSE 8000
 # Only the web container listens; worker and beat switch this check off in docker-compose.yml.
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 CMD ["python", "-c", "\
+import os, urllib.parse, urllib.request; \
+host = urllib.parse.urlsplit(os.environ['BASE_URL']).netloc; \
+call = urllib.request.Request('http://127.0.0.1:8000/healthz', headers={'Host': host}); \
+urllib.request.urlopen(call, timeout=4)"]
 CMD ["uvicorn", "helpdesk.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--no-server-header", "--lifespan", "off", "--timeout-graceful-shutdown", "10"]

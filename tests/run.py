@@ -50,7 +50,7 @@ class Step:
 
 
 CHECKS = (
-    Step("types", (PYTHON, "-m", "mypy")),
+    Step("types", (PYTHON, "-m", "mypy", "helpdesk", "channels_inbox", "tickets")),
     Step("lint", (PYTHON, "-m", "ruff", "check", "--quiet")),
     Step("imports", (PYTHON, "-c", "from importlinter.cli import lint_imports_command as run; run()")),
     Step("migrations", (*MANAGE, "makemigrations", "--check", "--dry-run")),

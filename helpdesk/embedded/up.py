@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from helpdesk.embedded.instance import process_environment, read_instance, remember
 from helpdesk.embedded.language import Refusal
@@ -184,7 +185,7 @@ def _await_ready(supervisor: Supervisor, options: argparse.Namespace) -> None:
         else options.host
     )
     deadline = time.monotonic() + READY_SECONDS
-    while not _answers(f"http://{host}:{options.port}/healthz"):
+    while not _answers(f"http://{host}:{options.port}/healthz", host=urlsplit(_base_url(options)).netloc):
         supervisor.watch()
         if time.monotonic() > deadline:
             log = supervisor.servers.data / "logs" / "web.log"
@@ -192,10 +193,12 @@ def _await_ready(supervisor: Supervisor, options: argparse.Namespace) -> None:
         time.sleep(0.2)
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, *, host: str) -> bool:
+    """True when the desk answers; asked by the name people type, since it serves no other."""
+    request = urllib.request.Request(url, headers={"Host": host})  # noqa: S310 (our own address)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        return opener.open(url, timeout=5).status < 500
+        return opener.open(request, timeout=5).status < 500
     except urllib.error.HTTPError as error:
         return error.code < 500
     except OSError:
