@@ -4,12 +4,14 @@
 """
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from channels_inbox.adapters.base import ParsedMessage
     from channels_inbox.models import Channel, InboundMessage, OutboundMessage
 
@@ -30,9 +32,16 @@ class BaseDesk:
     def channel_alarm(self, channel: "Channel", *, over: bool) -> None:
         """Messages of this channel stopped arriving (or, with `over`, flow again)."""
 
-    def is_open(self, channel: "Channel") -> bool:
-        """Whether the desk expects messages on this channel now (opening hours)."""
+    def is_open(self, channel: "Channel", moment: "datetime | None" = None) -> bool:
+        """Whether the desk expects messages on this channel at a moment (opening hours; default: now)."""
         return True
+
+    def may_configure(self, user: Any) -> bool:
+        """Whether a person may set channels up."""
+        return False
+
+    def complained(self, outbound: "OutboundMessage") -> None:
+        """The recipient reported a message of ours as unwanted."""
 
 
 @lru_cache

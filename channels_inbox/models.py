@@ -36,7 +36,9 @@ class Channel(models.Model):
     last_error = models.TextField(_("last error"), blank=True, editable=False)
     sending_paused_until = models.DateTimeField(null=True, editable=False)
     alarmed_at = models.DateTimeField(null=True, editable=False)
-    alarm_reason = models.CharField(max_length=10, choices=Alarm.choices, blank=True, default="", editable=False)
+    alarm_reason = models.CharField(
+        max_length=10, choices=Alarm.choices, blank=True, default="", editable=False
+    )
     probe_sent_at = models.DateTimeField(null=True, editable=False)
     probe_back_at = models.DateTimeField(null=True, editable=False)
 
@@ -66,7 +68,9 @@ class ChannelThread(models.Model):
     sequence = models.BigIntegerField(default=0)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["channel", "far_address"], name="one_thread_per_address")]
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "far_address"], name="one_thread_per_address")
+        ]
 
     def __str__(self) -> str:
         return self.far_address
@@ -153,7 +157,9 @@ class OutboundMessage(DurableRow):
             models.UniqueConstraint(fields=["idem_key"], name="outbound_written_once"),
             models.UniqueConstraint(fields=["message_id"], name="outbound_message_id_once"),
             models.CheckConstraint(
-                condition=models.Q(state__in=["queued", "sending", "sent", "uncertain", "failed", "cancelled"]),
+                condition=models.Q(
+                    state__in=["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
+                ),
                 name="outbound_state",
             ),
             models.CheckConstraint(
@@ -161,16 +167,22 @@ class OutboundMessage(DurableRow):
                 name="outbound_receipt",
             ),
             models.UniqueConstraint(
-                fields=["thread", "position"], condition=models.Q(thread__isnull=False), name="one_row_a_position"
+                fields=["thread", "position"],
+                condition=models.Q(thread__isnull=False),
+                name="one_row_a_position",
             ),
         ]
         indexes = [
             models.Index(fields=["next_at", "id"], condition=models.Q(state="queued"), name="outbound_due"),
             models.Index(
-                fields=["thread", "position"], condition=models.Q(state__in=["queued", "sending"]), name="outbound_order"
+                fields=["thread", "position"],
+                condition=models.Q(state__in=["queued", "sending"]),
+                name="outbound_order",
             ),
             models.Index(
-                fields=["id"], condition=models.Q(state__in=["failed", "uncertain"]), name="outbound_needs_people"
+                fields=["id"],
+                condition=models.Q(state__in=["failed", "uncertain"]),
+                name="outbound_needs_people",
             ),
             models.Index(
                 fields=["provider_id"],

@@ -1,5 +1,8 @@
 """Decides how the desk answers the channels: the one upward call (`settings.DESK`)."""
 
+from datetime import datetime
+from typing import Any
+
 from channels_inbox.adapters.base import ParsedMessage
 from channels_inbox.desk import BaseDesk
 from channels_inbox.models import Channel, InboundMessage, OutboundMessage
@@ -8,6 +11,7 @@ from helpdesk.people.site import site_settings
 from tickets import alarms, bounces, events, intake
 from tickets.calendars import calendar_of
 from tickets.models import ChannelPolicy, EntryDelivery
+from tickets.permissions import may
 
 
 class Desk(BaseDesk):
@@ -30,6 +34,13 @@ class Desk(BaseDesk):
     def channel_alarm(self, channel: Channel, *, over: bool) -> None:
         alarms.channel_silent(channel, over=over)
 
-    def is_open(self, channel: Channel) -> bool:
+    def is_open(self, channel: Channel, moment: datetime | None = None) -> bool:
         policy = ChannelPolicy.objects.filter(channel=channel).select_related("department").first()
-        return policy is None or calendar_of(policy.department, site=site_settings()).is_open(app_now())
+        calendar = calendar_of(policy.department, site=site_settings()) if policy else None
+        return calendar is None or calendar.is_open(moment or app_now())
+
+    def may_configure(self, user: Any) -> bool:
+        return may(user, "settings_write")
+
+    def complained(self, outbound: OutboundMessage) -> None:
+        bounces.mark_address(outbound)

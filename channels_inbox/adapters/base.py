@@ -87,7 +87,8 @@ class Person:
 class ParsedMessage:
     """A message in our words, whatever the provider calls things.
 
-    `kind`: message, bounce, delay, receipt, error, probe (our own test mail coming back). `proofs` are our own signed ids found in the message;
+    `kind`: message, bounce, delay, receipt, error, probe (our own test mail coming back). `proofs` are our own signed
+    ids found in the message;
     `references` the ids of other mails it names, nearest first.
     """
 
