@@ -2,6 +2,7 @@
 
 import logging
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -10,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from channels_inbox.adapters import adapter_for
 from channels_inbox.adapters.base import InvalidSignature
+from channels_inbox.esp_views import read_body
 from channels_inbox.inbox import store
 from channels_inbox.models import Channel
 
@@ -25,7 +27,10 @@ def webhook(request: HttpRequest, key: str) -> HttpResponse:
         adapter = adapter_for(channel)
         if request.method == "GET":
             return adapter.handshake(request) or HttpResponse(status=404)
+        read_body(request)
         store(channel, adapter.receive(request))
+    except RequestDataTooBig:
+        return HttpResponse(status=413)
     except InvalidSignature as error:
         logger.warning("webhook of %s refused: %s", key, error)
         return HttpResponse(status=401)
