@@ -4,19 +4,24 @@ The steps follow reliability 1.3: connect, EHLO, MAIL, RCPT may fail and be trie
 before DATA; a clear answer to DATA settles the row, no answer makes it uncertain.
 """
 
+import re
 import smtplib
 from dataclasses import dataclass
+from typing import cast
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
-from channels_inbox.adapters.base import DeliveryError, OutcomeUnknown
+from channels_inbox.adapters.base import CredentialsRefused, DeliveryError, OutcomeUnknown
 from channels_inbox.models import OutboundMessage
 from helpdesk.lib import egress
 from helpdesk.lib.durable import crash_point
 
 LOCAL = "local-mailbox"
-CONNECT_SECONDS = 15
+CONNECT_SECONDS = 10
 ANSWER_SECONDS = 25
+CLOSE_SECONDS = 2
+_QUEUED_AS = re.compile(r"\b([A-Za-z0-9][A-Za-z0-9._-]{7,199})\W*$")
 
 
 class LocalMailbox:
@@ -31,7 +36,7 @@ class LocalMailbox:
 
 @dataclass
 class SmtpTransport:
-    """One SMTP server with our account on it."""
+    """One SMTP server with our account on it. `cafile`: the company's own authority, if any."""
 
     host: str
     port: int
@@ -40,35 +45,60 @@ class SmtpTransport:
     password: str = ""
     oauth_token: str = ""
     sender: str = ""
+    cafile: str = ""
 
     def send(self, outbound: OutboundMessage) -> str:
-        """Hand the frozen bytes over; return ''. Raises `DeliveryError` or `OutcomeUnknown`."""
+        """Hand the frozen bytes over; return the id the server gave ('' if none).
+
+        Raises `DeliveryError`, `CredentialsRefused` or `OutcomeUnknown`.
+        """
         from channels_inbox.outbox import mark_handed
 
         connection = self.connect()
         try:
             self._announce(connection, outbound)
             mark_handed(outbound)
-            self._hand_over(connection, bytes(outbound.payload))
+            return self._hand_over(connection, bytes(outbound.payload))
         finally:
             _close(connection)
-        return ""
 
     def connect(self) -> smtplib.SMTP:
-        """Open and sign in; every failure here is a `DeliveryError` that rests the channel."""
+        """Open and sign in. A failure is a `DeliveryError` that rests the channel, or `CredentialsRefused`."""
+        place = f"{self.host}:{self.port}"
+        if self.security == "none" and self.user and place not in settings.EGRESS_ALLOW:
+            raise DeliveryError(_("Without encryption only a server named in EGRESS_ALLOW may be used."))
         try:
-            connection = egress.smtp_connection(self.host, self.port, security=self.security, timeout=CONNECT_SECONDS)
+            connection = egress.smtp_connection(
+                self.host,
+                self.port,
+                security=cast(egress.Security, self.security),
+                timeout=CONNECT_SECONDS,
+                cafile=self.cafile or None,
+            )
         except Exception as error:
-            raise DeliveryError(f"{self.host}:{self.port}: {error}", channel_down=True) from error
+            text = _("%(host)s cannot be reached: %(reason)s") % {"host": place, "reason": error}
+            raise DeliveryError(text, channel_down=True) from error
+        try:
+            self._sign_in(connection)
+        except Exception:
+            connection.close()
+            raise
+        return connection
+
+    def _sign_in(self, connection: smtplib.SMTP) -> None:
         try:
             if self.oauth_token:
-                connection.auth("XOAUTH2", lambda _=None: f"user={self.user}\1auth=Bearer {self.oauth_token}\1\1")
+                answer = f"user={self.user}\1auth=Bearer {self.oauth_token}\1\1"
+                connection.auth("XOAUTH2", lambda challenge=None: "" if challenge else answer)
             elif self.user:
                 connection.login(self.user, self.password)
-        except Exception as error:
-            _close(connection)
-            raise DeliveryError(f"{self.host}:{self.port}: {error}", channel_down=True) from error
-        return connection
+        except smtplib.SMTPAuthenticationError as error:
+            if error.smtp_code // 100 == 4:
+                raise DeliveryError(_answer(error.smtp_code, error.smtp_error), channel_down=True) from None
+            text = _("The sending server refuses the user name or the password (%(code)s).")
+            raise CredentialsRefused(text % {"code": error.smtp_code}) from None
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            raise DeliveryError(f"{type(error).__name__} at sign-in", channel_down=True) from None
 
     def _announce(self, connection: smtplib.SMTP, outbound: OutboundMessage) -> None:
         """MAIL FROM and RCPT TO, the last steps that may be repeated."""
@@ -76,12 +106,13 @@ class SmtpTransport:
         try:
             connection.sock.settimeout(ANSWER_SECONDS)  # type: ignore[union-attr]
             connection.ehlo_or_helo_if_needed()
-            _expect(connection.mail(sender), {250})
+            options = _mail_options(connection, sender, outbound)
+            _expect(connection.mail(sender, options), {250})
             _expect(connection.rcpt(outbound.recipient), {250, 251})
         except (smtplib.SMTPException, OSError) as error:
             raise DeliveryError(str(error), channel_down=True) from error
 
-    def _hand_over(self, connection: smtplib.SMTP, payload: bytes) -> None:
+    def _hand_over(self, connection: smtplib.SMTP, payload: bytes) -> str:
         try:
             code, answer = connection.docmd("DATA")
         except (smtplib.SMTPException, OSError) as error:
@@ -91,17 +122,40 @@ class SmtpTransport:
             connection.send(smtplib._quote_periods(_crlf(payload)))  # type: ignore[attr-defined]
             connection.send(b"\r\n.\r\n")
             crash_point("after_data")
-            answer_to_data = connection.getreply()
+            code, answer = connection.getreply()
         except (smtplib.SMTPException, OSError) as error:
             raise OutcomeUnknown(f"no answer after the message: {error}") from error
-        _expect(answer_to_data, {250})
+        _expect((code, answer), {250})
+        return _queue_id(answer)
+
+
+def _mail_options(connection: smtplib.SMTP, sender: str, outbound: OutboundMessage) -> list[str]:
+    """Ask for what the message needs: 8-bit bodies (RFC 6152), addresses beyond ASCII (RFC 6531)."""
+    options = []
+    if not bytes(outbound.payload).isascii() and connection.has_extn("8bitmime"):
+        options.append("BODY=8BITMIME")
+    if not (sender + outbound.recipient).isascii():
+        if not connection.has_extn("smtputf8"):
+            raise DeliveryError(_("The sending server takes no addresses with accents."), permanent=True)
+        connection.command_encoding = "utf-8"
+        options.append("SMTPUTF8")
+    return options
 
 
 def _expect(answer: tuple[int, bytes], accepted: set[int]) -> None:
     code, text = answer
-    if code in accepted:
-        return
-    raise DeliveryError(f"{code} {text.decode('utf-8', 'replace')}", permanent=500 <= code < 600)
+    if code not in accepted:
+        raise DeliveryError(_answer(code, text), permanent=500 <= code < 600, channel_down=code == 421)
+
+
+def _answer(code: int, text: bytes | str) -> str:
+    return f"{code} {text.decode('utf-8', 'replace') if isinstance(text, bytes) else text}"[:500]
+
+
+def _queue_id(answer: bytes) -> str:
+    """Return the id at the end of an answer such as `2.0.0 Ok: queued as 4Xy1BC0qZz`; '' when there is none."""
+    found = _QUEUED_AS.search(answer.decode("ascii", "replace"))
+    return found[1] if found and any(c.isdigit() for c in found[1]) else ""
 
 
 def _crlf(payload: bytes) -> bytes:
@@ -110,14 +164,19 @@ def _crlf(payload: bytes) -> bytes:
 
 
 def _close(connection: smtplib.SMTP) -> None:
+    """Say goodbye without waiting: the answer that counts has been read, and the lease runs."""
     try:
+        connection.sock.settimeout(CLOSE_SECONDS)  # type: ignore[union-attr]
         connection.quit()
-    except (smtplib.SMTPException, OSError):
+    except (smtplib.SMTPException, OSError, AttributeError):
         connection.close()
 
 
-def system_transport() -> SmtpTransport | LocalMailbox:
-    """Return the installation's own road (environment), or the local mailbox when no server is set."""
+def system_transport(*, sender: str = "") -> SmtpTransport | LocalMailbox:
+    """Return the installation's own road (environment), or the local mailbox when no server is set.
+
+    `sender` is the address that mail which cannot be delivered returns to.
+    """
     if not settings.SMTP_HOST:
         return LocalMailbox()
     return SmtpTransport(
@@ -126,5 +185,5 @@ def system_transport() -> SmtpTransport | LocalMailbox:
         security=settings.SMTP_SECURITY,
         user=settings.SMTP_USER,
         password=settings.SMTP_PASSWORD,
-        sender=settings.DEFAULT_FROM_EMAIL,
+        sender=sender or settings.DEFAULT_FROM_EMAIL,
     )
