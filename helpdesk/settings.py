@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
-from helpdesk.csp import CONTENT_SECURITY_POLICY
+from helpdesk.csp import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
 from helpdesk.lib.database_url import parse_database_url
 from helpdesk.lib.env import env_bool, env_int, env_list, env_secret, env_str, env_url
 
@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "helpdesk.middleware.StaffSessionMiddleware",
+    "helpdesk.middleware.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -82,7 +83,11 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "helpdesk.context.installation",
             ],
-            "builtins": ["helpdesk.templatetags.design", "django.templatetags.i18n", "django.templatetags.static"],
+            "builtins": [
+                "helpdesk.templatetags.design",
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+            ],
         },
     }
 ]
@@ -99,6 +104,7 @@ CACHES = {
     }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # --- Celery: the bell, never the guarantee (prefork everywhere: time limits need it) ------------------------
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
@@ -145,7 +151,9 @@ SMTP_PORT = env_int("SMTP_PORT", default=587, minimum=1, maximum=65535)
 SMTP_SECURITY = env_str("SMTP_SECURITY", default="starttls", choices=["starttls", "tls", "none"])
 SMTP_USER = env_str("SMTP_USER", default="")
 SMTP_PASSWORD = env_secret("SMTP_PASSWORD", default="")
-MAIL_DOMAIN = env_str("MAIL_DOMAIN", default="presteza.example" if ON_LOOPBACK else _base.hostname or "presteza.example")
+MAIL_DOMAIN = env_str(
+    "MAIL_DOMAIN", default="presteza.example" if ON_LOOPBACK else _base.hostname or "presteza.example"
+)
 DEFAULT_FROM_EMAIL = env_str("DEFAULT_FROM_EMAIL", default=f"presteza@{MAIL_DOMAIN}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_BACKEND = "channels_inbox.account_mail.OutboxBackend"
@@ -154,7 +162,10 @@ LOCAL_MAILBOX = env_bool("LOCAL_MAILBOX", default=EMBEDDED)
 TRUSTED_AUTHSERV_ID = env_str("TRUSTED_AUTHSERV_ID", default="")
 EGRESS_ALLOW = env_list("EGRESS_ALLOW", default=[])
 EXTRA_CA_FILE = env_str("EXTRA_CA_FILE", default="")
-ANYMAIL = {"WEBHOOK_SECRET": env_secret("ANYMAIL_WEBHOOK_SECRET", default="")}
+ANYMAIL = {
+    "WEBHOOK_SECRET": env_secret("ANYMAIL_WEBHOOK_SECRET", default=""),
+    "MAILGUN_WEBHOOK_SIGNING_KEY": env_secret("MAILGUN_WEBHOOK_SIGNING_KEY", default=""),
+}
 MAX_MAIL_BYTES = 40 * 1024 * 1024
 MAX_ATTACHMENT_BYTES = 25 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
@@ -192,12 +203,14 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_SESSION_REMEMBER = None
-ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/15m/key,100/h/ip", "reset_password": "20/h/ip,5/h/key"}
+ACCOUNT_LOGIN_TIMEOUT = 15 * 60
+ACCOUNT_RATE_LIMITS = False  # helpdesk.accounts.limits counts, with a pause whose end people are told
 MFA_ADAPTER = "helpdesk.accounts.adapter.StaffMfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_RECOVERY_CODE_COUNT = 10
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s; each step is used once (helpdesk.accounts.second_factor)
+INVITATION_HOURS = 72
+RESET_HOURS = 1
 MFA_TOTP_ISSUER = "Presteza"
 REQUIRE_SECOND_FACTOR = env_bool("REQUIRE_SECOND_FACTOR", default=not EMBEDDED)
 
@@ -209,12 +222,14 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "helpdesk.errors.csrf_failure"
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 if ON_LOOPBACK:
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "presteza-session", "presteza-csrf"
     SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
 else:
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
-    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = True
     SECURE_SSL_REDIRECT = env_bool("SECURE_SSL_REDIRECT", default=True)
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
@@ -225,7 +240,6 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
-__all__ = ["CONTENT_SECURITY_POLICY"]
 
 # --- Language and time -------------------------------------------------------------------------------------
 LANGUAGE_CODE = "pt-br"

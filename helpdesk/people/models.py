@@ -10,6 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from helpdesk.lib.clock import AppNow
@@ -68,10 +69,85 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_full_name(self) -> str:
         return self.name
 
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What every session of this person carries: a new stamp or password ends them all (R-426, A16).
+
+        Django asks the public `get_session_auth_hash` and its fallback, both of which end here.
+        """
+        salt = "people.User.session"
+        return salted_hmac(
+            salt, f"{self.password}:{self.security_stamp}", secret=secret, algorithm="sha256"
+        ).hexdigest()
+
     @property
     def is_staff(self) -> bool:
         """Django's admin asks for it; the real question is asked by our admin site."""
         return self.is_active
+
+
+class LoginSession(models.Model):
+    """A browser in which a person is signed in, as the list of own sessions shows it (R-426)."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="login_sessions")
+    session_key = models.CharField(max_length=40, unique=True)
+    device = models.CharField(_("device"), max_length=80, blank=True)
+    ip = models.GenericIPAddressField(_("address"), null=True)
+    started_at = models.DateTimeField(_("since"), db_default=AppNow())
+    seen_at = models.DateTimeField(_("last seen"), db_default=AppNow())
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("session"), _("sessions")
+
+    def __str__(self) -> str:
+        return self.device
+
+
+class Invitation(models.Model):
+    """A link by mail that makes one account, once, within 72 hours; only the token's hash is kept (R-426, A14)."""
+
+    email = models.EmailField(_("e-mail"))
+    name = models.CharField(_("name"), max_length=120)
+    memberships = models.JSONField(_("memberships"), default=list)  # [[role, department id or null], ...]
+    invited_by = models.ForeignKey(
+        User, verbose_name=_("invited by"), on_delete=models.PROTECT, related_name="+"
+    )
+    token_hash = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(_("sent"), db_default=AppNow(), editable=False)
+    expires_at = models.DateTimeField(_("valid until"))
+    accepted_at = models.DateTimeField(_("accepted"), null=True, editable=False)
+    user = models.ForeignKey(
+        User, verbose_name=_("person"), null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("invitation"), _("invitations")
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"), condition=models.Q(accepted_at=None), name="one_open_invitation_an_address"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class PasswordReset(models.Model):
+    """A link by mail that sets one new password, once, within the hour.
+
+    A request for an unknown address leaves the same row without a person: its token was never told to anybody.
+    """
+
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    token_hash = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(db_default=AppNow(), editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("password reset"), _("password resets")
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.created_at}"
 
 
 class Organization(models.Model):
@@ -101,7 +177,12 @@ class Contact(models.Model):
 
     name = models.CharField(_("name"), max_length=200, blank=True)
     organization = models.ForeignKey(
-        Organization, verbose_name=_("company"), null=True, blank=True, on_delete=models.SET_NULL, related_name="contacts"
+        Organization,
+        verbose_name=_("company"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="contacts",
     )
     not_a_customer = models.BooleanField(_("not a customer"), default=False)
     language = models.CharField(_("language"), max_length=8, choices=LANGUAGES, default="pt-br")
@@ -154,7 +235,9 @@ class SiteSettings(models.Model):
     dpo_contact = models.CharField(_("data protection contact"), max_length=200, blank=True)
     guard_profile = models.CharField(max_length=12, default="leve", editable=False)
     outgoing_paused = models.BooleanField(
-        _("nothing leaves"), default=False, help_text=_("Set after a restore, until somebody says that this copy is the one in use.")
+        _("nothing leaves"),
+        default=False,
+        help_text=_("Set after a restore, until somebody says that this copy is the one in use."),
     )
 
     class Meta:
@@ -169,7 +252,9 @@ class AuditEntry(models.Model):
     """Who did what that matters: written once, never changed (a trigger refuses update and delete; R-412)."""
 
     at = models.DateTimeField(_("when"), db_default=AppNow(), editable=False)
-    actor = models.ForeignKey(User, verbose_name=_("who"), null=True, on_delete=models.PROTECT, related_name="+")
+    actor = models.ForeignKey(
+        User, verbose_name=_("who"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
     kind = models.CharField(_("what"), max_length=60)
     subject = models.CharField(_("about"), max_length=200, blank=True)
     before = models.JSONField(_("before"), null=True)
