@@ -1,15 +1,18 @@
 """A worker killed at every step of inbox, reaction and outbox: nothing lost, nothing doubled (I1 to I3, I6)."""
 
+import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from channels_inbox.adapters.email import mail_envelope
-from channels_inbox.inbox import store
+from channels_inbox.inbox import process_due, store
 from channels_inbox.models import Channel, InboundMessage, OutboundMessage
 from helpdesk.people.models import User
-from tests.flows.worker import smtp_sink, until, worker
+from tests.flows.worker import smtp_sink, until, worker, worker_environment
 from tests.mails import mail
 from tickets import conversation
 from tickets.models import EntryDelivery, Membership, Reaction, ThreadEntry, Ticket
@@ -24,9 +27,9 @@ AFTER_HANDED = ["after_handed", "after_data", "after_send"]
 
 @pytest.fixture
 def running(desk):
-    home = Path(tempfile.mkdtemp(prefix="hdw", dir="/tmp"))
-    with smtp_sink() as (sink, port), worker(home, smtp_port=port) as crash:
-        yield sink, crash
+    with tempfile.TemporaryDirectory(prefix="hdw", dir="/tmp") as home:
+        with smtp_sink() as (sink, port), worker(Path(home), smtp_port=port) as crash:
+            yield sink, crash
 
 
 def arm(crash: Path, step: str) -> None:
@@ -93,3 +96,19 @@ def test_a_worker_killed_at_each_step_loses_and_doubles_nothing(running):
 def _reply(ticket: Ticket, user: User, text: str) -> OutboundMessage:
     entry = conversation.reply(ticket, actor=user, text=text)
     return EntryDelivery.objects.get(entry=entry).outbound
+
+
+def test_a_store_killed_after_its_commit_is_found_by_the_sweep(desk, arrive):
+    # I1: the bell was never rung; the row is enough
+    script = "import sys, django; django.setup(); from tests.flows.worker import store_one; store_one(sys.stdin.buffer.read())"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input=mail(subject="Sem sino"),
+        env=worker_environment() | {"CRASH_AT": "after_store"},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert InboundMessage.objects.get().state == "new"
+    while process_due():
+        pass
+    assert ThreadEntry.objects.get(kind="customer").ticket.subject == "Sem sino"

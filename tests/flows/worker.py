@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,28 +26,51 @@ class Sink:
         return "250 taken"
 
 
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @contextmanager
 def smtp_sink() -> Iterator[tuple[Sink, int]]:
     sink = Sink()
-    controller = Controller(sink, hostname="127.0.0.1", port=0)
+    port = free_port()
+    controller = Controller(sink, hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        yield sink, controller.server.sockets[0].getsockname()[1]
+        yield sink, port
     finally:
         controller.stop()
+
+
+def worker_environment() -> dict[str, str]:
+    """The environment in which another process works on this test's database and broker."""
+    database = settings.DATABASES["default"]
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DATABASE_URL": f"postgres://{database['USER']}@/{connection.settings_dict['NAME']}?host={database['HOST']}",
+        "KEY_PREFIX": settings.KEY_PREFIX,
+    }
+
+
+def store_one(raw: bytes) -> None:
+    """Store one mail for the support mailbox, as a web process or a poller does."""
+    from channels_inbox.adapters.email import mail_envelope
+    from channels_inbox.inbox import store
+    from channels_inbox.models import Channel
+
+    store(Channel.objects.get(key="email-suporte"), [mail_envelope(raw)])
 
 
 @contextmanager
 def worker(home: Path, *, smtp_port: int) -> Iterator[Path]:
     """Start the worker; yield the file whose content names the next step at which its process kills itself."""
     crash = home / "crash"
-    database = settings.DATABASES["default"]
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "DATABASE_URL": f"postgres://{database['USER']}@/{connection.settings_dict['NAME']}?host={database['HOST']}",
+    environment = worker_environment() | {
         "CRASH_AT": f"@{crash}",
         "SWEEP_SECONDS": "1",
-        "KEY_PREFIX": settings.KEY_PREFIX,
         "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": str(smtp_port),
         "SMTP_SECURITY": "none",
