@@ -85,7 +85,8 @@ def extracted() -> dict[tuple[str | None, Any], list[str]]:
     for path in source_files():
         text = path.read_text(encoding="utf-8")
         if path.suffix != ".py":
-            text = templatize(text, origin=str(path))
+            # What is no call is blanked out; its indentation would be an error to Python's tokenizer.
+            text = "\n".join(line.lstrip() for line in templatize(text, origin=str(path)).splitlines())
         for _line, message, _comments, context in extract("python", io.BytesIO(text.encode()), KEYWORDS):
             key = tuple(message) if isinstance(message, tuple) else message
             if key:

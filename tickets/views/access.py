@@ -1,0 +1,97 @@
+"""Decides what every page of the desk has in common: who may ask, in which zone hours are said, how it answers.
+
+One url gives one kind of answer. An expired session answers htmx with `HX-Redirect`, so that no login form is
+swapped into a pane and nothing typed is lost.
+"""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render, resolve_url
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from helpdesk.people.site import site_settings
+from tickets.models import Ticket
+
+View = Callable[..., HttpResponse]
+F = TypeVar("F", bound=forms.Form)
+NOT_FIELDS = {"csrfmiddlewaretoken"}
+
+
+def desk_view(*methods: str) -> Callable[[View], View]:
+    """Mark a page of the desk: signed-in people only, these methods (default GET), hours in the company's zone."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return ask_to_sign_in(request)
+            request.site = site_settings()  # type: ignore[attr-defined]
+            with timezone.override(ZoneInfo(request.site.timezone)):  # type: ignore[attr-defined]
+                return view(request, *args, **kwargs)
+
+        return never_cache(require_http_methods(list(methods) or ["GET", "HEAD"])(run))
+
+    return decorate
+
+
+def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send a browser to the login page; it comes back to the page it stood on."""
+    if not request.headers.get("HX-Request"):
+        return redirect_to_login(request.get_full_path() if request.method in ("GET", "HEAD") else "/")
+    page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    back = f"{page.path or '/'}{'?' if page.query else ''}{page.query}"
+    asked = QueryDict(mutable=True)
+    asked["next"] = back if back.startswith("/") and not back.startswith("//") else "/"
+    where = f"{resolve_url('account_login')}?{asked.urlencode(safe='/')}"
+    return HttpResponse(status=401, headers={"HX-Redirect": where})
+
+
+def show(request: HttpRequest, template: str, values: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    """Render a page or a fragment with the company's row that the request already holds."""
+    return render(request, template, {"site": request.site, **values}, status=status)  # type: ignore[attr-defined]
+
+
+def find_ticket(request: HttpRequest, pk: int, *related: str) -> Ticket:
+    """Return a ticket the user may read. A foreign one is as absent as one that never was (A07)."""
+    tickets = Ticket.objects.visible_to(request.user)  # type: ignore[arg-type]
+    ticket = (tickets.select_related(*related) if related else tickets).filter(pk=pk).first()
+    if ticket is None:
+        raise Http404
+    return ticket
+
+
+def read_form(request: HttpRequest, form: type[F], **kwargs: Any) -> F:
+    """Bind a form to the posted values. Raises `BadRequest` when a field is posted that it does not have (A09)."""
+    bound = form(request.POST, **kwargs)
+    unknown = set(request.POST) - set(bound.fields) - NOT_FIELDS
+    if unknown:
+        raise BadRequest(f"unknown fields: {sorted(unknown)[:5]}")
+    return bound
+
+
+def say(response: HttpResponse, text: str, *, tone: str = "ok", **more: Any) -> HttpResponse:
+    """Let the page show a toast when the answer arrives. `more`: `undo`, the address that takes it back."""
+    response["HX-Trigger"] = json.dumps({"toast": {"text": text, "tone": tone, **more}})
+    return response
+
+
+def refuse(text: str, *, status: int = 409) -> HttpResponse:
+    """Answer that nothing was changed, and say why in a toast."""
+    return say(HttpResponse(status=status), text, tone="danger")
+
+
+def forbid() -> HttpResponse:
+    """Answer somebody who may read the ticket but not do this."""
+    return refuse(_("You have not the right to do this here."), status=403)
