@@ -177,20 +177,21 @@ def _children(data: Path, options: argparse.Namespace, listener: int) -> list[Ch
 
 def _await_ready(supervisor: Supervisor, options: argparse.Namespace) -> None:
     """Until the desk answers; a web process that keeps ending is reported with its log."""
-    host = (
-        "[::1]"
-        if ":" in options.host
-        else "127.0.0.1"
-        if options.host in LOOPBACK | {"0.0.0.0"}  # noqa: S104
-        else options.host
-    )
     deadline = time.monotonic() + READY_SECONDS
-    while not _answers(f"http://{host}:{options.port}/healthz", host=urlsplit(_base_url(options)).netloc):
+    address = f"http://{_reachable(options.host)}:{options.port}/healthz"
+    while not _answers(address, host=urlsplit(_base_url(options)).netloc):
         supervisor.watch()
         if time.monotonic() > deadline:
             log = supervisor.servers.data / "logs" / "web.log"
             raise Refusal(_("The web server does not answer; see %(log)s.") % {"log": log})
         time.sleep(0.2)
+
+
+def _reachable(host: str) -> str:
+    """The listening address as one connects to it from this machine."""
+    if host in {"0.0.0.0", "localhost"}:  # noqa: S104
+        return "127.0.0.1"
+    return f"[{'::1' if host == '::' else host}]" if ":" in host else host
 
 
 def _answers(url: str, *, host: str) -> bool:
