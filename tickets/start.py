@@ -1,4 +1,4 @@
-"""Decides how a ticket starts at our end: somebody of the team writes first, or registers what was said (R-003, R-077)."""
+"""Decides how a ticket starts at our end: somebody writes first, or registers what was said (R-003, R-077)."""
 
 from django.db import transaction
 

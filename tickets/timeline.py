@@ -49,7 +49,7 @@ class Item:
     kind: str
     at: datetime
     entry: ThreadEntry | None = None
-    body: SafeString = mark_safe("")
+    body: str = ""
     deliveries: list[Delivery] = field(default_factory=list)
     state: str = ""
     undo_seconds: int = 0
