@@ -1,15 +1,17 @@
 """Decides what `./hd` runs: `up`, or a management command with the embedded servers at its side."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from helpdesk.embedded.instance import process_environment, read_instance
 from helpdesk.embedded.language import Refusal
 from helpdesk.embedded.language import gettext as _
-from helpdesk.embedded.locations import ROOT, data_directory, try_lock
+from helpdesk.embedded.locations import ROOT, data_directory, full_disk, try_lock
 from helpdesk.embedded.servers import running_servers
 from helpdesk.embedded.up import run_up
 
@@ -50,6 +52,10 @@ def main() -> None:
         sys.exit(run_up(words) if task == "up" else run_manage(words))
     except Refusal as refusal:
         sys.exit(f"hd: {refusal}")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.exit(f"hd: {full_disk(Path(error.filename or ROOT).parent)}")
 
 
 if __name__ == "__main__":

@@ -98,11 +98,18 @@ def start_lock(data: Path) -> Iterator[None]:
         yield
 
 
-def try_lock(path: Path, *, shared: bool = False) -> IO[str] | None:
-    """The open, locked file, or None when somebody else holds it; closing it (or dying) gives it back."""
+def shared_lock(path: Path) -> IO[str]:
+    """The open file, held together with others once nobody holds it alone; closing it (or dying) gives it back."""
+    handle = path.open("a+")
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    return handle
+
+
+def try_lock(path: Path) -> IO[str] | None:
+    """The open file held alone, or None when anybody else holds it; closing it (or dying) gives it back."""
     handle = path.open("a+")
     try:
-        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         handle.close()
         return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from helpdesk.embedded.locations import is_given, require_space, start_lock, try_lock
+from helpdesk.embedded.locations import is_given, require_space, shared_lock, try_lock
 from helpdesk.embedded.postgres import start_postgres
 from helpdesk.embedded.server import Server
 from helpdesk.embedded.valkey import start_valkey
@@ -62,8 +62,7 @@ def start_servers(data: Path) -> Servers:
     servers = Servers(data)
     if not (is_given("DATABASE_URL") and is_given("REDIS_URL")):
         require_space(data, wanted=SPACE_TO_RUN)
-    with start_lock(data):  # so that nobody stops them between this and the lock
-        servers.use = try_lock(data / ".servers-in-use", shared=True)
+    servers.use = shared_lock(data / ".servers-in-use")  # waits while the last user is stopping them
     try:
         if not is_given("DATABASE_URL"):
             servers.postgres = start_postgres(data)

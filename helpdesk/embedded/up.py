@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from helpdesk.embedded.instance import process_environment, read_instance, remember
 from helpdesk.embedded.language import Refusal
 from helpdesk.embedded.language import gettext as _
-from helpdesk.embedded.locations import ROOT, data_directory, try_lock
+from helpdesk.embedded.locations import ROOT, data_directory, full_disk, try_lock
 from helpdesk.embedded.servers import running_servers
 from helpdesk.embedded.sockets import LISTENER, listen, require_free_port
 from helpdesk.embedded.supervisor import Child, Supervisor
@@ -136,7 +136,10 @@ def _prepare(environment: Mapping[str, str], options: argparse.Namespace, data: 
             stderr=errors, text=True,
         )  # fmt: skip
     if done.returncode != 0:
-        last = (log.read_text(errors="replace").strip().splitlines() or ["?"])[-1]
+        words = log.read_text(errors="replace")
+        if "No space left on device" in words:
+            raise full_disk(data)
+        last = (words.strip().splitlines() or ["?"])[-1]
         raise Refusal(
             _("The preparation failed: %(reason)s (details in %(log)s).")
             % {"reason": last.strip(), "log": log}

@@ -5,6 +5,7 @@ import os
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from helpdesk.embedded.instance import process_environment, read_instance, remember
 from helpdesk.embedded.language import Refusal, speaks_english
-from helpdesk.embedded.locations import data_directory, try_lock
+from helpdesk.embedded.locations import ROOT, data_directory, try_lock
 from helpdesk.embedded.postgres import start_postgres
 from helpdesk.embedded.up import run_up
 from tests.helpdesk.embedded.conftest import as_normal_user
@@ -108,6 +109,19 @@ def test_full_disk_is_refused(place: Path) -> None:
         with pytest.raises(Refusal, match="is full"):
             start_postgres(place)
         assert not (place / "postgres").exists()
+        with pytest.raises(OSError), (place / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(b"x" * 65536)
+        for words in (["up", "--port", "0", "--smtp-port", "0"], ["manage", "showmigrations"]):
+            environment = os.environ | {"DATA_DIR": str(place), "DATABASE_URL": "", "PYTHONPATH": str(ROOT)}
+            done = subprocess.run(
+                [sys.executable, "-m", "helpdesk.embedded", *words],
+                env=environment,
+                capture_output=True,
+                text=True,
+            )
+            assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+            assert "is full" in done.stderr
     finally:
         subprocess.run(["umount", str(place)], check=True)
 
