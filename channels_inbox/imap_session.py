@@ -90,6 +90,7 @@ class ImapSession:
                 self.box.login(user, password, initial_folder=None)
             else:
                 self.box.login_utf8(user, password, initial_folder=None)
+            self.box.client._get_capabilities()  # type: ignore[attr-defined]  # servers tell more once signed in
         except (imaplib.IMAP4.abort, OSError) as error:
             raise MailboxCut(_("The connection ended while signing in.")) from error
         except (imaplib.IMAP4.error, ImapToolsError) as error:
