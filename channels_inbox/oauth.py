@@ -11,7 +11,7 @@ import logging
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 from django.conf import settings
@@ -218,6 +218,9 @@ def _ask(channel: Channel, known: dict[str, Any], grant: dict[str, str]) -> dict
 
 
 def _post(url: str, form: dict[str, str], *, cafile: str | None) -> tuple[int, dict[str, Any]]:
+    target = urlsplit(url)
+    if target.scheme != "https" and target.netloc not in settings.EGRESS_ALLOW:
+        raise EgressRefused("secrets travel by https only")
     with http_client(timeout=ANSWER_SECONDS, max_bytes=ANSWER_BYTES, cafile=cafile or None) as client:
         response = client.post(url, data=form)
     try:
