@@ -270,7 +270,7 @@ class ParsedEmail:
         if not self.html:
             return ""
         try:
-            return str(clean_mail_html(self.html, cid_urls=cid_urls))
+            return clean_mail_html(self.html, cid_urls=cid_urls).html
         except Exception:
             logger.exception("The HTML of a mail could not be cleaned")
             self._flag("unreadable:safe_html")

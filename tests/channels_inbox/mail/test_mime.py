@@ -68,4 +68,5 @@ def test_safe_html_runs_nothing() -> None:  # A01
     mail = parse_email(raw_sample("newsletter"))
     assert "<script" not in mail.safe_html
     assert "50% &lt; tudo" in mail.safe_html
+    assert "remote_images" not in mail.safe_html
     assert sample("raw_8bit_utf8").safe_html == ""
