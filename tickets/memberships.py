@@ -27,11 +27,10 @@ def set_memberships(actor: User, user: User, rows: Iterable[Row]) -> bool:
     Tickets the person may no longer answer go back to their queues. Raises `PermissionDenied` without
     `user_write`, `ValidationError` for an impossible row or when the last administrator would be lost.
     """
-    require(actor, "user_write")
+    actor, administrators = _lock_and_require(actor)
     wanted = {(str(role), department.pk if department else None) for role, department in rows}
     for role, department_id in wanted:
         check_row(role, department_id)
-    administrators = _locked_administrators()
     before = set(user.memberships.values_list("role", "department_id"))
     if wanted == before:
         return False
@@ -40,11 +39,14 @@ def set_memberships(actor: User, user: User, rows: Iterable[Row]) -> bool:
     for role, department_id in before - wanted:
         user.memberships.filter(role=role, department_id=department_id).delete()
     Membership.objects.bulk_create(
-        Membership(user=user, role=role, department_id=department_id) for role, department_id in wanted - before
+        Membership(user=user, role=role, department_id=department_id)
+        for role, department_id in wanted - before
     )
     user.__dict__.pop("_memberships", None)
     _give_back_tickets(user, actor=actor)
-    record("memberships_changed", actor=actor, subject=user.email, before=_listed(before), after=_listed(wanted))
+    record(
+        "memberships_changed", actor=actor, subject=user.email, before=_listed(before), after=_listed(wanted)
+    )
     end_access(user)
     return True
 
@@ -55,8 +57,7 @@ def switch_off(actor: User, user: User) -> None:
 
     Raises `PermissionDenied` without `user_write`, `ValidationError` for the last administrator.
     """
-    require(actor, "user_write")
-    administrators = _locked_administrators()
+    actor, administrators = _lock_and_require(actor)
     if not user.is_active:
         return
     _keep_an_administrator(administrators, without=user)
@@ -69,7 +70,7 @@ def switch_off(actor: User, user: User) -> None:
 @transaction.atomic
 def switch_on(actor: User, user: User) -> None:
     """Let a person in again, with the memberships the person had. Raises `PermissionDenied` without `user_write`."""
-    require(actor, "user_write")
+    actor, _administrators = _lock_and_require(actor)
     if not user.is_active:
         _set_active(user, True)
         record("switched_on", actor=actor, subject=user.email)
@@ -84,10 +85,18 @@ def check_row(role: str, department_id: int | None) -> None:
         raise ValidationError(_("This role needs a department."), code="department")
 
 
-def _locked_administrators() -> set[int]:
-    """Return the ids of those who administrate, locked: two of them cannot demote one another at the same moment."""
-    rows = Membership.objects.filter(role=Role.ADMIN, user__is_active=True).order_by("pk")
-    return set(rows.select_for_update(of=("self",)).values_list("user_id", flat=True))
+def _lock_and_require(actor: User) -> tuple[User, set[int]]:
+    """Return the actor as of now, and the ids of the active administrators, whose rows are locked.
+
+    Lock first, look afterwards: two of them who remove one another at the same moment come one after the other,
+    and the second is no administrator any more. The actor's rights are those held before the change, also when
+    somebody gives up the own role. Raises `PermissionDenied` without `user_write`.
+    """
+    administrators = Membership.objects.filter(role=Role.ADMIN).order_by("pk")
+    list(administrators.select_for_update(of=("self",)).values_list("pk", flat=True))
+    actor = User.objects.get(pk=actor.pk)
+    require(actor, "user_write")
+    return actor, set(administrators.filter(user__is_active=True).values_list("user_id", flat=True))
 
 
 def _keep_an_administrator(administrators: set[int], *, without: User) -> None:
