@@ -14,6 +14,7 @@ from django.utils import translation
 
 from helpdesk.lib.clock import AppNow
 from helpdesk.logs import request_id
+from helpdesk.people.audit import address
 from helpdesk.people.models import LoginSession
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -29,7 +30,7 @@ WITHOUT_SECOND_FACTOR = {
 
 
 class RequestIdMiddleware:
-    """Names each request; the name stands in the logs and on the error page."""
+    """Names each request, for the logs and the error page, and notes its address, for the audit trail."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -38,10 +39,12 @@ class RequestIdMiddleware:
         name = secrets.token_hex(3).upper()
         request.error_code = f"{name[:4]}-{name[4:]}"  # type: ignore[attr-defined]
         mark = request_id.set(request.error_code)  # type: ignore[attr-defined]
+        came_from = address.set(request.META.get("REMOTE_ADDR") or "")
         try:
             return self.get_response(request)
         finally:
             request_id.reset(mark)
+            address.reset(came_from)
 
 
 class StaffSessionMiddleware:

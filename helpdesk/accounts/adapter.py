@@ -39,7 +39,9 @@ class StaffAccountAdapter(DefaultAccountAdapter):
     ) -> HttpResponse:
         device = sessions.describe_device(request)
         record("login", actor=user, subject=user.email, after={"device": device}, request=request)
-        response = HttpResponseRedirect(redirect_url if is_own_path(redirect_url) else settings.LOGIN_REDIRECT_URL)
+        response = HttpResponseRedirect(
+            redirect_url if is_own_path(redirect_url) else settings.LOGIN_REDIRECT_URL
+        )
         return speak(response, user.language)
 
     def logout(self, request: HttpRequest) -> None:
@@ -62,7 +64,11 @@ class StaffMfaAdapter(DefaultMFAAdapter):
 
 def is_own_path(url: str | None) -> bool:
     """Whether a redirect target is a path of this installation."""
-    return bool(url) and str(url).startswith("/") and url_has_allowed_host_and_scheme(str(url), allowed_hosts=None)
+    return (
+        bool(url)
+        and str(url).startswith("/")
+        and url_has_allowed_host_and_scheme(str(url), allowed_hosts=None)
+    )
 
 
 def speak(response: HttpResponse, language: str) -> HttpResponse:

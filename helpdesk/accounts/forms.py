@@ -42,7 +42,11 @@ class NewPasswordForm(forms.Form):
     """A new password, judged by Django's validators; `user` may be one that is not saved yet."""
 
     password = forms.CharField(
-        label=_("Password"), strip=False, max_length=256, widget=_password("new-password"), help_text=PASSWORD_HINT
+        label=_("Password"),
+        strip=False,
+        max_length=256,
+        widget=_password("new-password"),
+        help_text=PASSWORD_HINT,
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

@@ -75,7 +75,11 @@ def accept(invitation: Invitation, *, name: str, password: str, request: HttpReq
     user = User.objects.create_user(invitation.email, password, name=name, language=_spoken_language())
     Invitation.objects.filter(pk=invitation.pk).update(user=user)
     places = Department.objects.in_bulk([place for _role, place in invitation.memberships if place])
-    rows = [(role, places.get(place)) for role, place in invitation.memberships if place is None or place in places]
+    rows = [
+        (role, places.get(place))
+        for role, place in invitation.memberships
+        if place is None or place in places
+    ]
     set_memberships(invitation.invited_by, user, rows)
     user.refresh_from_db()
     record("invitation_accepted", actor=user, subject=user.email, request=request)

@@ -102,4 +102,6 @@ def _begin_pause(limit: Limit, key: str) -> Pause:
 
 
 def _name(limit: Limit, key: str, what: str) -> str:
-    return f"limit:{limit.name}:{what}:{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+    return (
+        f"limit:{limit.name}:{what}:{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+    )

@@ -27,7 +27,9 @@ def send_account_mail(kind: str, *, to: str, language: str, stand_in: bool = Fal
     with translation.override(language):
         values = {**context, "company": site_settings().name}
         subject = " ".join(render_to_string(SUBJECT.format(kind), values).split())
-        message = EmailMultiAlternatives(subject, render_to_string(f"account/email/{kind}.txt", values), to=[to])
+        message = EmailMultiAlternatives(
+            subject, render_to_string(f"account/email/{kind}.txt", values), to=[to]
+        )
         message.attach_alternative(render_to_string(HTML.format(kind), values), "text/html")
     message.stand_in = stand_in  # type: ignore[attr-defined]  # read by channels_inbox.account_mail
     message.send()

@@ -44,7 +44,9 @@ def find_reset(token: str) -> PasswordReset | None:
         wanted = hash_token(token)
     except InvalidToken:
         return None
-    live = PasswordReset.objects.filter(token_hash=wanted, used_at=None, expires_at__gt=AppNow(), user__is_active=True)
+    live = PasswordReset.objects.filter(
+        token_hash=wanted, used_at=None, expires_at__gt=AppNow(), user__is_active=True
+    )
     return live.select_related("user").first()
 
 

@@ -69,7 +69,11 @@ def check_code(user: User, code: str) -> str:
     """Use up a code; return what it was (`totp`, `recovery_codes`), or "" when it is wrong, old or used."""
     rows = Authenticator.objects.select_for_update().filter(user=user, type__in=["totp", "recovery_codes"])
     for row in sorted(rows, key=lambda each: each.type, reverse=True):
-        fits = _use_step(row, code) if row.type == Authenticator.Type.TOTP else RecoveryCodes(row).validate_code(code)
+        fits = (
+            _use_step(row, code)
+            if row.type == Authenticator.Type.TOTP
+            else RecoveryCodes(row).validate_code(code)
+        )
         if fits:
             row.record_usage()
             return str(row.type)
@@ -109,7 +113,9 @@ def qr_svg(user: User, secret: str, *, label: str) -> SafeString:
 
 
 def _use_step(row: Authenticator, code: str) -> bool:
-    step = _matching_step(get_adapter().decrypt(row.data["secret"]), code, after=row.data.get("last_step", -1))
+    step = _matching_step(
+        get_adapter().decrypt(row.data["secret"]), code, after=row.data.get("last_step", -1)
+    )
     if step is None:
         return False
     row.data["last_step"] = step

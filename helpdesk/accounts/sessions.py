@@ -34,9 +34,11 @@ def remember(request: HttpRequest, user: User) -> None:
     """List the current session, or say that it was seen; lines of sessions that are gone disappear."""
     alive = Session.objects.filter(expire_date__gt=timezone.now()).values("session_key")
     LoginSession.objects.filter(user=user).exclude(session_key__in=alive).delete()
-    facts = {"device": describe_device(request), "ip": request.META.get("REMOTE_ADDR") or None, "seen_at": AppNow()}
+    seen = {"seen_at": AppNow(), "ip": request.META.get("REMOTE_ADDR") or None}
     LoginSession.objects.update_or_create(
-        session_key=request.session.session_key, defaults=facts, create_defaults={**facts, "user": user}
+        session_key=request.session.session_key,
+        defaults=seen,
+        create_defaults={**seen, "user": user, "device": describe_device(request)},
     )
 
 

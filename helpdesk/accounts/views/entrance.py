@@ -71,7 +71,9 @@ def enter_code(request: HttpRequest) -> HttpResponse:
         if outcome:
             request.session[second_factor.PASSED_KEY] = user.pk
             return stage.exit()
-        form.add_error("code", _("This code does not fit, or was already used. Type the one the app shows now."))
+        form.add_error(
+            "code", _("This code does not fit, or was already used. Type the one the app shows now.")
+        )
     return render(request, "mfa/authenticate.html", {"form": form, "recovery": "reserva" in request.GET})
 
 

@@ -58,7 +58,9 @@ def _activate(request: HttpRequest, form: ActivateForm, secret: str) -> Pause | 
     if pause is not None:
         return pause
     if not second_factor.activate(request.user, secret, form.cleaned_data["code"]):
-        form.add_error("code", _("This code does not fit. Check the clock of the phone and type the code shown now."))
+        form.add_error(
+            "code", _("This code does not fit. Check the clock of the phone and type the code shown now.")
+        )
     else:
         limits.clear(CODE, key)
         del request.session[second_factor.SETUP_KEY]

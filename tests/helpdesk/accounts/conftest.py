@@ -39,9 +39,11 @@ def with_totp():
 
     def run(user):
         secret = second_factor.generate_totp_secret()
-        step = list(yield_hotp_counters_from_time())[0]
+        step = next(iter(yield_hotp_counters_from_time()))
         assert second_factor.activate(user, secret, format_hotp_value(hotp_value(secret, step)))
-        return lambda ahead=1: format_hotp_value(hotp_value(secret, list(yield_hotp_counters_from_time())[ahead]))
+        return lambda ahead=1: format_hotp_value(
+            hotp_value(secret, list(yield_hotp_counters_from_time())[ahead])
+        )
 
     return run
 
