@@ -177,6 +177,8 @@ def _say(event: TicketEvent, ticket: Ticket) -> dict[str, Any] | None:
         return None
     if event.actor is not None:
         who = event.actor.name
+        if event.kind == "assigned" and event.data.get("to_id") == event.actor_id:
+            did = _("took the ticket")
     else:
         who = ticket.contact.name if event.kind == "ticket_opened" else _("The system")
     return {"text": f"{who or _('The customer')} {did}", "at": event.at}

@@ -1,9 +1,14 @@
-"""Decides how the desk draws a promise: the ring, by attributes only (CSP)."""
+"""Decides how the desk draws a promise (a ring, by attributes only: CSP) and says a day."""
+
+from datetime import datetime
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from tickets.models import Ticket
 from tickets.promises import Promise, promise_of
@@ -26,6 +31,19 @@ def ring(promise: Promise | None) -> SafeString:
         '<circle class="ring-v" cx="8" cy="8" r="6.25" pathLength="100" stroke-dasharray="{} 100"/>{}</svg>',
         promise.tone, promise.share, _SIGNS.get(promise.tone, ""),
     )  # fmt: skip
+
+
+@register.filter
+def day_words(value: datetime) -> str:
+    """Say a day over the messages of that day: `Hoje`, `Ontem`, `Segunda, 16 de novembro`."""
+    day, today = timezone.localdate(value), timezone.localdate()
+    if (today - day).days in (0, 1):
+        return _("Today") if day == today else _("Yesterday")
+    pattern = "j F" if day.year == today.year else "j F Y"
+    if not (get_language() or "").startswith("pt"):
+        return date_format(day, f"l, {pattern}")
+    words = date_format(day, pattern.replace(" ", r" \d\e ")).lower()
+    return f"{date_format(day, 'l').split('-')[0]}, {words}"
 
 
 @register.filter

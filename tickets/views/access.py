@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render, resolve_url
 from django.utils import timezone
@@ -22,7 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from helpdesk.people.site import site_settings
-from tickets.models import Ticket
+from tickets.models import Participant, Ticket
 
 View = Callable[..., HttpResponse]
 F = TypeVar("F", bound=forms.Form)
@@ -63,13 +64,20 @@ def show(request: HttpRequest, template: str, values: dict[str, Any], *, status:
     return render(request, template, {"site": request.site, **values}, status=status)  # type: ignore[attr-defined]
 
 
-def find_ticket(request: HttpRequest, pk: int, *related: str) -> Ticket:
-    """Return a ticket the user may read. A foreign one is as absent as one that never was (A07)."""
+def find_ticket(request: HttpRequest, pk: int, *, whole: bool = False) -> Ticket:
+    """Return a ticket the user may read, `whole` with all its page shows. A foreign one is as absent as none (A07)."""
     tickets = Ticket.objects.visible_to(request.user)  # type: ignore[arg-type]
-    ticket = (tickets.select_related(*related) if related else tickets).filter(pk=pk).first()
+    ticket = (for_page(tickets) if whole else tickets).filter(pk=pk).first()
     if ticket is None:
         raise Http404
     return ticket
+
+
+def for_page(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
+    """Fetch with each ticket what its page says of it, in the same statement."""
+    copied = Participant.objects.filter(ticket=OuterRef("pk"), kind=Participant.Kind.COPIED, removed=False)
+    related = tickets.select_related("department", "assignee", "contact__organization", "channel")
+    return related.annotate(has_copies=Exists(copied))
 
 
 def read_form(request: HttpRequest, form: type[F], **kwargs: Any) -> F:

@@ -30,7 +30,7 @@ from tickets.permissions import departments_with, may
 from tickets.trio import set_trio
 from tickets.views.access import desk_view, find_ticket, forbid, read_form, refuse, say, show
 from tickets.views.changed import changed
-from tickets.views.thread import SHOWN, header_values, sidebar_values
+from tickets.views.thread import header_values, sidebar_values
 
 Action = Callable[..., HttpResponse]
 
@@ -45,7 +45,7 @@ def ticket_action(verb: str, form: type[forms.Form] = NothingForm) -> Callable[[
         @desk_view("POST")
         @wraps(action)
         def run(request: HttpRequest, pk: int, **kwargs: Any) -> HttpResponse:
-            ticket = find_ticket(request, pk, *SHOWN)
+            ticket = find_ticket(request, pk, whole=True)
             if not may(request.user, verb, ticket):
                 return forbid()
             bound = read_form(request, form)
@@ -150,7 +150,7 @@ def remove_participant(
 def identify(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
     """Say who the customer is (R-003)."""
     identify_customer(ticket, actor=request.user, **clean)  # type: ignore[arg-type]
-    found = find_ticket(request, ticket.pk, *SHOWN)
+    found = find_ticket(request, ticket.pk, whole=True)
     return say(
         show(request, "tickets/_sidebar.html", sidebar_values(request, found)), _("Customer identified")
     )
@@ -159,7 +159,7 @@ def identify(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> Htt
 @desk_view()
 def trio_form(request: HttpRequest, pk: int) -> HttpResponse:
     """The trio as a form, in its place."""
-    ticket = find_ticket(request, pk, *SHOWN)
+    ticket = find_ticket(request, pk, whole=True)
     if not may(request.user, "ticket_reply", ticket):
         return forbid()
     initial = {"now": ticket.now, "next_step": ticket.next_step, "when": ticket.when}
@@ -169,14 +169,14 @@ def trio_form(request: HttpRequest, pk: int) -> HttpResponse:
 @desk_view()
 def trio_shown(request: HttpRequest, pk: int) -> HttpResponse:
     """The trio as it stands, for «cancel»."""
-    ticket = find_ticket(request, pk, *SHOWN)
+    ticket = find_ticket(request, pk, whole=True)
     return show(request, "tickets/_trio.html", header_values(request, ticket))
 
 
 @desk_view()
 def assignee_menu(request: HttpRequest, pk: int) -> HttpResponse:
     """The people who may work this ticket, loaded when the menu opens."""
-    ticket = find_ticket(request, pk, *SHOWN)
+    ticket = find_ticket(request, pk, whole=True)
     people = assignment.people_who_may_work(ticket) if may(request.user, "ticket_assign", ticket) else []
     return show(request, "tickets/_assignee_menu.html", {"ticket": ticket, "people": people})
 
@@ -184,7 +184,7 @@ def assignee_menu(request: HttpRequest, pk: int) -> HttpResponse:
 @desk_view()
 def department_menu(request: HttpRequest, pk: int) -> HttpResponse:
     """The departments this ticket may be moved to: those where this person may assign."""
-    ticket = find_ticket(request, pk, *SHOWN)
+    ticket = find_ticket(request, pk, whole=True)
     reachable = departments_with(Department.objects.filter(active=True), request.user, "ticket_assign")
     departments = list(reachable) if may(request.user, "ticket_assign", ticket) else []
     return show(request, "tickets/_department_menu.html", {"ticket": ticket, "departments": departments})

@@ -8,9 +8,9 @@ from tickets.models import Ticket
 from tickets.queues import mark_read, row_of
 from tickets.rows import RowWriter
 from tickets.timeline import timeline_of
-from tickets.views.access import show
+from tickets.views.access import for_page, show
 from tickets.views.drafts import draft_values
-from tickets.views.thread import SHOWN, header_values
+from tickets.views.thread import header_values
 
 
 def changed(request: HttpRequest, ticket: Ticket, *, composer: bool = False) -> HttpResponse:
@@ -18,7 +18,7 @@ def changed(request: HttpRequest, ticket: Ticket, *, composer: bool = False) -> 
 
     The ticket is fetched again through `visible_to`: who gave it away and may not see it any more goes to the list.
     """
-    found = Ticket.objects.visible_to(request.user).select_related(*SHOWN).filter(pk=ticket.pk).first()  # type: ignore[arg-type]
+    found = for_page(Ticket.objects.visible_to(request.user)).filter(pk=ticket.pk).first()  # type: ignore[arg-type]
     if found is None:
         return HttpResponse(headers={"HX-Redirect": reverse("tickets:queue")})
     mark_read(request.user, found)  # type: ignore[arg-type]

@@ -20,7 +20,6 @@ from tickets.permissions import may
 from tickets.views.access import desk_view, find_ticket, forbid, read_form, refuse, say, show
 from tickets.views.changed import changed
 from tickets.views.drafts import own_draft
-from tickets.views.thread import SHOWN
 
 MAX_FILES = 20
 
@@ -91,7 +90,7 @@ def remove_file(request: HttpRequest, pk: int, file: int) -> HttpResponse:
 @desk_view("POST")
 def discard(request: HttpRequest, pk: int) -> HttpResponse:
     """Throw the draft away, text and files."""
-    ticket = find_ticket(request, pk, *SHOWN)
+    ticket = find_ticket(request, pk, whole=True)
     read_form(request, NothingForm)
     Draft.objects.filter(user=request.user, ticket=ticket).delete()
     return changed(request, ticket, composer=True)
@@ -103,7 +102,7 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
 
     409 with a dialog when the customer wrote after what this person had read (R-092).
     """
-    ticket = find_ticket(request, pk, *SHOWN)
+    ticket = find_ticket(request, pk, whole=True)
     form = read_form(request, SendForm)
     if not form.is_valid():
         return refuse(_("The message could not be read. Nothing was sent."), status=422)
@@ -167,7 +166,7 @@ def _sent(request: HttpRequest, ticket: Ticket, entry: ThreadEntry) -> HttpRespo
 @desk_view("POST")
 def withdraw(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     """Take the own reply back while it still waits; text and files return to the composer (R-083)."""
-    ticket = find_ticket(request, pk, *SHOWN)
+    ticket = find_ticket(request, pk, whole=True)
     read_form(request, NothingForm)
     mine = ThreadEntry.objects.filter(
         pk=entry, ticket=ticket, author=request.user, kind=ThreadEntry.Kind.REPLY

@@ -18,7 +18,6 @@ from tickets.views.access import desk_view, find_ticket, show
 from tickets.views.drafts import draft_values
 from tickets.views.queue import frame
 
-SHOWN = ("department", "assignee", "contact__organization", "channel")
 HISTORY = 5
 OFFERED_OUTCOMES = [
     choice for choice in Outcome.choices if choice[0] not in (Outcome.DUPLICATE, Outcome.SPAM)
@@ -28,7 +27,7 @@ OFFERED_OUTCOMES = [
 @desk_view()
 def ticket(request: HttpRequest, pk: int) -> HttpResponse:
     """The desk with a ticket open, as a page of its own."""
-    found = find_ticket(request, pk, *SHOWN)
+    found = find_ticket(request, pk, whole=True)
     values = {**frame(request, ticket=found), **conversation_values(request, found)}
     return show(request, "tickets/queue.html", values)
 
@@ -36,7 +35,7 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
 @desk_view()
 def conversation(request: HttpRequest, pk: int) -> HttpResponse:
     """The conversation pane, for the swap from the list."""
-    found = find_ticket(request, pk, *SHOWN)
+    found = find_ticket(request, pk, whole=True)
     return show(
         request, "tickets/_conversation.html", {**conversation_values(request, found), "swapped": True}
     )
@@ -45,7 +44,7 @@ def conversation(request: HttpRequest, pk: int) -> HttpResponse:
 @desk_view()
 def thread(request: HttpRequest, pk: int) -> HttpResponse:
     """The thread again: from entry `since` on (what the screen shows), else its last page."""
-    found = find_ticket(request, pk, *SHOWN)
+    found = find_ticket(request, pk, whole=True)
     mark_read(request.user, found)  # type: ignore[arg-type]
     since = _number(request, "since")
     values = {"ticket": found, "timeline": timeline_of(found, request.user, since=since)}  # type: ignore[arg-type]
@@ -55,7 +54,7 @@ def thread(request: HttpRequest, pk: int) -> HttpResponse:
 @desk_view()
 def thread_earlier(request: HttpRequest, pk: int) -> HttpResponse:
     """The page of entries before one."""
-    found = find_ticket(request, pk, *SHOWN)
+    found = find_ticket(request, pk, whole=True)
     before = _number(request, "before")
     values = {"ticket": found, "timeline": timeline_of(found, request.user, before=before)}  # type: ignore[arg-type]
     return show(request, "tickets/_thread_items.html", values | rights_of(request, found))
@@ -64,14 +63,14 @@ def thread_earlier(request: HttpRequest, pk: int) -> HttpResponse:
 @desk_view()
 def ticket_header(request: HttpRequest, pk: int) -> HttpResponse:
     """The header of the conversation: status, people, trio."""
-    found = find_ticket(request, pk, *SHOWN)
+    found = find_ticket(request, pk, whole=True)
     return show(request, "tickets/_ticket_header.html", header_values(request, found))
 
 
 @desk_view()
 def sidebar(request: HttpRequest, pk: int) -> HttpResponse:
     """The context: who writes, from where, and what there was before (R-004)."""
-    found = find_ticket(request, pk, *SHOWN)
+    found = find_ticket(request, pk, whole=True)
     return show(request, "tickets/_sidebar.html", sidebar_values(request, found))
 
 

@@ -1,0 +1,92 @@
+"""A ticket made by hand: written first, or registered; nobody is refused for missing data."""
+
+import pytest
+
+from channels_inbox.models import OutboundMessage
+from helpdesk.people.models import Contact, ContactAddress
+from tickets.models import Department, ThreadEntry, Ticket
+
+pytestmark = pytest.mark.django_db
+KEY = "d" * 32
+
+
+@pytest.fixture
+def values(desk):
+    return {
+        "name": "Wagner Luz",
+        "email": "Wagner@BoaSafra.example",
+        "department": Department.objects.get(key="suporte").pk,
+        "subject": "PDV não abre",
+        "message": "Vamos trocar o cabo amanhã às 9h.",
+        "how": "mail",
+        "key": KEY,
+    }
+
+
+def test_written_first_it_goes_out_and_waits_for_the_customer(desk_of, values, livia):
+    # R-077
+    answer = desk_of.post("/novo/", values)
+    ticket = Ticket.objects.get()
+    assert answer["Location"] == f"/chamados/{ticket.pk}/"
+    assert (ticket.status, ticket.assignee, ticket.subject) == ("waiting_customer", livia, "PDV não abre")
+    row = OutboundMessage.objects.get()
+    assert row.recipient == "wagner@boasafra.example"
+    assert ticket.protocol in row.subject
+
+
+def test_double_click_opens_one(desk_of, values):
+    first, again = desk_of.post("/novo/", values), desk_of.post("/novo/", values)
+    assert first["Location"] == again["Location"]
+    assert Ticket.objects.count() == 1
+    assert Contact.objects.count() == 1
+
+
+def test_request_alone_is_enough(desk_of, values):
+    # R-003
+    answer = desk_of.post(
+        "/novo/", {"message": "Ligou e caiu", "how": "note", "department": values["department"], "key": KEY}
+    )
+    assert answer.status_code == 302
+    ticket = Ticket.objects.get()
+    assert ticket.identification_pending
+    assert ticket.subject == "Ligou e caiu"
+    assert ThreadEntry.objects.get().kind == "note"
+    assert not OutboundMessage.objects.exists()
+
+
+def test_sending_without_address_keeps_what_was_typed(desk_of, values):
+    answer = desk_of.post("/novo/", {**values, "email": ""})
+    assert answer.status_code == 422
+    assert "Vamos trocar o cabo" in answer.content.decode()
+    assert not Ticket.objects.exists()
+
+
+def test_another_department_is_registered_but_not_spoken_for(desk_of, values):
+    finance = Department.objects.get(key="financeiro").pk
+    assert desk_of.post("/novo/", {**values, "department": finance}).status_code == 422
+    assert not Ticket.objects.exists()
+    answer = desk_of.post("/novo/", {**values, "department": finance, "how": "note"})
+    assert answer["Location"] == "/"
+    assert Ticket.objects.get().department_id == finance
+
+
+def test_known_address_is_the_known_contact(desk_of, values, arrive):
+    arrive(sender="Wagner Luz <wagner@boasafra.example>")
+    desk_of.post("/novo/", values)
+    assert Contact.objects.count() == 1
+    assert Ticket.objects.count() == 2
+
+
+def test_suggestions_need_a_beginning(desk_of, arrive):
+    arrive(sender="Marina Prado <marina@trigal.example>")
+    assert "marina@trigal.example" in desk_of.get("/novo/contatos/", {"email": "mari"}).content.decode()
+    assert "marina@trigal.example" in desk_of.get("/novo/contatos/", {"name": "Marina P"}).content.decode()
+    for typed in ("ma", "rina", "trigal", "%%%", "___"):
+        assert "marina@trigal.example" not in desk_of.get("/novo/contatos/", {"name": typed}).content.decode()
+
+
+def test_page_offers_the_own_department_first(desk_of):
+    page = desk_of.get("/novo/").content.decode()
+    chosen = page[page.index("selected>") + len("selected>") :]
+    assert chosen.startswith("Suporte")
+    assert ContactAddress.objects.count() == 0
