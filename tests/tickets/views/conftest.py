@@ -29,3 +29,23 @@ def ticket(arrive):
 @pytest.fixture
 def desk_of(browser, livia):
     return browser(livia)
+
+
+@pytest.fixture
+def served(transactional_db):
+    """The product over HTTP; stops before the database is emptied."""
+    from tests.tickets.views.server import DeskServer
+
+    with DeskServer() as server:
+        yield server
+
+
+@pytest.fixture
+def session_of(browser):
+    """Return the session cookie (name, value) of a person."""
+    from django.conf import settings
+
+    def make(user) -> dict[str, str]:
+        return {settings.SESSION_COOKIE_NAME: browser(user).cookies[settings.SESSION_COOKIE_NAME].value}
+
+    return make
