@@ -44,7 +44,7 @@ class Receiver:
         """Store, commit, then answer; anything that stops the commit asks the sender to come again."""
         try:
             await sync_to_async(take)(
-                envelope.content or b"", sender=envelope.mail_from or "", recipients=envelope.rcpt_tos
+                envelope.content or b"", sender=(envelope.mail_from or "").strip("<>"), recipients=envelope.rcpt_tos
             )
         except Exception:
             logger.exception("a mail could not be stored; its sender was asked to come again")

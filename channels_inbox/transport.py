@@ -65,7 +65,7 @@ class SmtpTransport:
     def connect(self) -> smtplib.SMTP:
         """Open and sign in. A failure is a `DeliveryError` that rests the channel, or `CredentialsRefused`."""
         place = f"{self.host}:{self.port}"
-        if self.security == "none" and self.user and place not in settings.EGRESS_ALLOW:
+        if self.security == "none" and (self.password or self.oauth_token) and place not in settings.EGRESS_ALLOW:
             raise DeliveryError(_("Without encryption only a server named in EGRESS_ALLOW may be used."))
         try:
             connection = egress.smtp_connection(
@@ -90,7 +90,7 @@ class SmtpTransport:
             if self.oauth_token:
                 answer = f"user={self.user}\1auth=Bearer {self.oauth_token}\1\1"
                 connection.auth("XOAUTH2", lambda challenge=None: "" if challenge else answer)
-            elif self.user:
+            elif self.user and self.password:  # without a password the server knows us by our address
                 connection.login(self.user, self.password)
         except smtplib.SMTPAuthenticationError as error:
             if error.smtp_code // 100 == 4:
