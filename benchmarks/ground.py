@@ -48,6 +48,7 @@ def prepare() -> None:
     from tickets.presets import load_preset
 
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", verbosity=0, interactive=False)
     load_preset("essencial")
 
 

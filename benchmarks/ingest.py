@@ -18,19 +18,21 @@ def main() -> int:
     manifest = make_corpus(folder, options.mails)
     with ground.installation():
         ground.fill_tickets(options.tickets)
-        result = run(folder, manifest)
-    result["tickets_before"] = options.tickets
-    if options.peer:
-        from benchmarks.peer import run_peer
-
-        result["peer"] = run_peer(folder, manifest)
-        result["ratio_mails_per_second"] = round(
-            result["mails_per_second"] / result["peer"]["mails_per_second"], 2
-        )
+        result = run(folder, manifest) | {"tickets_before": options.tickets}
+        if options.peer:
+            add_peer(result, folder)
     report(result)
     if options.json:
         Path(options.json).write_text(json.dumps(result, indent=1, ensure_ascii=False))
     return 0
+
+
+def add_peer(result: dict[str, Any], folder: Path) -> None:
+    """Let the peer take the same corpus on the same PostgreSQL, and add its figures and the ratio."""
+    from benchmarks.peer import run_peer
+
+    result["peer"] = run_peer(folder)
+    result["ratio_mails_per_second"] = round(result["mails_per_second"] / result["peer"]["mails_per_second"], 2)
 
 
 def arguments() -> argparse.Namespace:

@@ -27,9 +27,12 @@ AFTER_HANDED = ["after_handed", "after_data", "after_send"]
 
 @pytest.fixture
 def running(desk):
-    with tempfile.TemporaryDirectory(prefix="hdw", dir="/tmp") as home:
-        with smtp_sink() as (sink, port), worker(Path(home), smtp_port=port) as crash:
-            yield sink, crash
+    with (
+        tempfile.TemporaryDirectory(prefix="hdw", dir="/tmp") as home,
+        smtp_sink() as (sink, port),
+        worker(Path(home), smtp_port=port) as crash,
+    ):
+        yield sink, crash
 
 
 def arm(crash: Path, step: str) -> None:
@@ -100,7 +103,10 @@ def _reply(ticket: Ticket, user: User, text: str) -> OutboundMessage:
 
 def test_a_store_killed_after_its_commit_is_found_by_the_sweep(desk, arrive):
     # I1: the bell was never rung; the row is enough
-    script = "import sys, django; django.setup(); from tests.flows.worker import store_one; store_one(sys.stdin.buffer.read())"
+    script = (
+        "import sys, django; django.setup(); from tests.flows.worker import store_one;"
+        "store_one(sys.stdin.buffer.read())"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script],
         input=mail(subject="Sem sino"),

@@ -1,0 +1,127 @@
+"""Runs inside the peer's venv: hands every mail of the corpus to django-helpdesk as its own poller would."""
+
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+TICKS = os.sysconf("SC_CLK_TCK")
+DATABASE = "peer_helpdesk"
+
+
+def configure() -> None:
+    import django
+    from django.conf import settings
+
+    url = urlsplit(os.environ["PEER_DATABASE_URL"])
+    host = dict(parse_qsl(url.query)).get("host", url.hostname or "")
+    database = {
+        "ENGINE": "django.db.backends.postgresql", "HOST": host, "PORT": url.port or "",
+        "USER": url.username or "", "PASSWORD": url.password or "", "NAME": DATABASE,
+    }  # fmt: skip
+    create_database(database)
+    settings.configure(
+        SECRET_KEY="peer", DATABASES={"default": database}, USE_TZ=True, TIME_ZONE="America/Sao_Paulo",
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField", SITE_ID=1, ROOT_URLCONF=__name__,
+        MEDIA_ROOT=os.environ["PEER_MEDIA"], EMAIL_BACKEND="django.core.mail.backends.dummy.EmailBackend",
+        HELPDESK_ALWAYS_SAVE_INCOMING_EMAIL_MESSAGE=False, HELPDESK_TEAMS_MODE_ENABLED=False,
+        STATIC_URL="/static/",
+        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
+        INSTALLED_APPS=[
+            "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.sites",
+            "django.contrib.messages", "django.contrib.staticfiles", "django.contrib.admin", "django.contrib.humanize",
+            "bootstrap4form", "rest_framework", "helpdesk",
+        ],
+    )  # fmt: skip
+    django.setup()
+
+
+def create_database(database: dict) -> None:
+    import psycopg2
+
+    connection = psycopg2.connect(
+        host=database["HOST"], port=database["PORT"] or None, user=database["USER"],
+        password=database["PASSWORD"] or None, dbname="postgres",
+    )  # fmt: skip
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
+        cursor.execute(f"CREATE DATABASE {DATABASE}")
+    connection.close()
+
+
+def __getattr__(name: str):
+    """The url configuration: the peer's own addresses under its namespace, made when Django asks."""
+    if name == "urlpatterns":
+        from django.contrib import admin
+        from django.urls import include, path
+
+        return [path("admin/", admin.site.urls), path("", include("helpdesk.urls", namespace="helpdesk"))]
+    raise AttributeError(name)
+
+
+def take(manifest: list[dict], folder: Path) -> dict:
+    from django.db import connection
+    from helpdesk.email import extract_email_metadata
+    from helpdesk.models import FollowUp, Queue, Ticket
+
+    queue = Queue.objects.create(
+        title="Suporte", slug="suporte", email_address="suporte@loja-exemplo.test", allow_email_submission=True
+    )
+    logger = logging.getLogger("peer")
+    logger.addHandler(logging.NullHandler())
+    counter = Counter()
+    backend, failed, first_error = connection.connection.info.backend_pid, 0, ""
+    wall, cpu, database = time.perf_counter(), time.process_time(), backend_cpu(backend)
+    with connection.execute_wrapper(counter):
+        for row in manifest:
+            message = (folder / "mail" / row["file"]).read_bytes().decode("utf-8", "replace")
+            try:
+                extract_email_metadata(message, queue, logger)
+            except Exception as error:
+                failed += 1
+                first_error = first_error or f"{type(error).__name__}: {error}"
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    n = len(manifest)
+    return {
+        "version": "django-helpdesk 2.6.1",
+        "mails_per_second": round(n / wall, 1),
+        "cpu_per_1000": round(cpu / n * 1000, 2),
+        "postgres_cpu_per_1000": round((backend_cpu(backend) - database) / n * 1000, 2),
+        "statements_per_mail": round(counter.statements / n, 2),
+        "tickets": Ticket.objects.count(),
+        "messages": FollowUp.objects.count(),
+        "failed": failed,
+        "first_error": first_error,
+    }
+
+
+class Counter:
+    statements = 0
+
+    def __call__(self, execute, sql, params, many, context):
+        self.statements += 1
+        return execute(sql, params, many, context)
+
+
+def backend_cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def main() -> int:
+    configure()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    folder = Path(os.environ["PEER_CORPUS"])
+    manifest = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    print(json.dumps(take(manifest, folder)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
