@@ -76,6 +76,12 @@ class ThreadEntry(models.Model):
     def __str__(self) -> str:
         return f"{self.ticket_id}#{self.pk}"
 
+    @property
+    def sender_name(self) -> str:
+        """The name a customer's message shows: the contact's, else what the message gave, else ''."""
+        given = self.recipients.get("from") or ["", ""]
+        return (self.contact.name if self.contact else "") or given[0] or given[-1]
+
 
 class EntryAttachment(models.Model):
     """A file of an entry."""
