@@ -2,13 +2,14 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, connections
 
 from channels_inbox.adapters.email import mail_envelope
 from channels_inbox.inbox import store
@@ -30,7 +31,7 @@ class Receiver:
     ) -> str:
         """Accept an address of ours, tagged or not; refuse any other with a sentence."""
         try:
-            channel = await sync_to_async(find_channel)(address)
+            channel = await _ask_database(find_channel, address)
         except DatabaseError:
             logger.exception("the database did not answer at RCPT")
             return AWAY
@@ -43,18 +44,28 @@ class Receiver:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Store, commit, then answer; anything that stops the commit asks the sender to come again."""
         try:
-            await sync_to_async(take)(
-                envelope.content or b"", sender=(envelope.mail_from or "").strip("<>"), recipients=envelope.rcpt_tos
-            )
+            sender = (envelope.mail_from or "").strip("<>")
+            await _ask_database(take, envelope.content or b"", sender=sender, recipients=envelope.rcpt_tos)
         except Exception:
             logger.exception("a mail could not be stored; its sender was asked to come again")
             return AWAY
         return STORED
 
 
+async def _ask_database(work: Callable[..., Any], *words: Any, **named: Any) -> Any:
+    """Run a function of ours on a thread, with a connection of its own that is closed afterwards."""
+
+    def run() -> Any:
+        try:
+            return work(*words, **named)
+        finally:
+            connections.close_all()
+
+    return await sync_to_async(run)()
+
+
 def find_channel(address: str) -> Channel | None:
     """Return the mail channel an address belongs to, without its signed tag; None when it is none of ours."""
-    close_old_connections()
     wanted = base_address(address.lower())
     return Channel.objects.filter(kind="email", enabled=True, address__iexact=wanted).order_by("id").first()
 
