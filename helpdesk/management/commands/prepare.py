@@ -35,6 +35,7 @@ class Command(BaseCommand):
         first_run = not User.objects.exists()
         call_command("setup_installation", stdout=sys.stderr)
         if first_run and not no_demo:
-            call_command("demo", stdout=sys.stderr)
+            call_command("demo", stdout=self.stdout)  # its logins are told once, and stay out of the log
+            self.stdout.write("")
         with translation.override("en" if speaks_english() else settings.LANGUAGE_CODE):
             self.stdout.write("\n".join(describe_installation(settings.BASE_URL)))
