@@ -164,8 +164,14 @@ class RightsAdmin(PlainFields, admin.ModelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
-        context["buttons"] = self.buttons(request, kwargs.get("obj")) if kwargs.get("obj") else []
+        row = kwargs.get("obj")
+        context["buttons"] = self.buttons(request, row) if row else []
+        context["heading"] = self.heading(row) if row else context["title"]
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def heading(self, obj: Any) -> str:
+        """What stands over a row's page."""
+        return str(obj)
 
     def buttons(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
         """Return the buttons of a row: url, label, icon, css; each is a form of its own."""

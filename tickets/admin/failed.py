@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels_inbox import inbox, outbox
@@ -84,6 +85,10 @@ class StoppedAdmin(ReadOnlyAdmin):
         tone, label = STATES[row.state]
         return badge(tone, label)
 
+    @admin.display(description=_("channel"))
+    def through(self, row: Any) -> str:
+        return str(row.channel or "—")
+
     @admin.display(description=_("reason"))
     def reason(self, row: Any) -> str:
         line = " ".join(row.last_error.split())
@@ -147,9 +152,9 @@ class InboundAdmin(RawAdmin):
     summary = _("Arrived and kept, but not understood.")
     verbs = ("try_again", "by_hand")
     change_form_template = "admin/channels_inbox/inboundmessage/change_form.html"
-    list_display = ("received", "channel", "reason", "attempts", "shown_state")
+    list_display = ("received", "through", "reason", "attempts", "shown_state")
     list_filter = (InboundState,)
-    fields = ("received", "channel", "shown_state", "whole_reason", "attempts", "next_attempt", "size")
+    fields = ("received", "through", "shown_state", "whole_reason", "attempts", "next_attempt", "size")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).select_related("channel").defer("payload")
@@ -157,6 +162,9 @@ class InboundAdmin(RawAdmin):
     @admin.display(description=_("received"))
     def received(self, row: InboundMessage) -> str:
         return moment(row.received_at)
+
+    def heading(self, obj: InboundMessage) -> str:
+        return gettext("Message received %(moment)s") % {"moment": moment(obj.received_at)}
 
     def raw_of(self, row: InboundMessage) -> bytes:
         return inbox.payload_of(row)
@@ -197,7 +205,7 @@ class OutboundAdmin(RawAdmin):
     list_filter = (OutboundState,)
     search_fields = ("recipient",)
     fields = (
-        "written", "recipient", "subject", "channel", "shown_state", "whole_reason", "attempts", "next_attempt",
+        "written", "recipient", "subject", "through", "shown_state", "whole_reason", "attempts", "next_attempt",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -206,6 +214,9 @@ class OutboundAdmin(RawAdmin):
     @admin.display(description=_("written"))
     def written(self, row: OutboundMessage) -> str:
         return moment(row.created_at)
+
+    def heading(self, obj: OutboundMessage) -> str:
+        return gettext("Message to %(recipient)s") % {"recipient": obj.recipient}
 
     def raw_of(self, row: OutboundMessage) -> bytes:
         return bytes(row.payload)

@@ -97,10 +97,13 @@ class TextAdmin(RightsAdmin):
         return super().get_form(request, obj, change, **{**kwargs, "form": form})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("used_for", "language", "department") if obj else ()
+        return ("used_for", "language", "place") if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("used_for" if obj else "key", "language", "department", "text")
+        return ("used_for", "language", "place", "text") if obj else ("key", "language", "department", "text")
+
+    def heading(self, obj: SystemText) -> str:
+        return self.used_for(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A department's own text may go; the installation's may only be emptied."""
