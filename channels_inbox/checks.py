@@ -21,7 +21,7 @@ def problems_of(kind: str, adapter: type[Adapter]) -> list[checks.CheckMessage]:
         wrong.append("label is missing")
     if not all(isinstance(field, Field) for field in adapter.fields):
         wrong.append("fields must be a tuple of Field")
-    if len({field.name for field in adapter.fields}) != len(adapter.fields):
+    elif len({field.name for field in adapter.fields}) != len(adapter.fields):
         wrong.append("two fields share a name")
     if not isinstance(adapter.capabilities, frozenset):
         wrong.append("capabilities must be a frozenset")

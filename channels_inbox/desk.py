@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from channels_inbox.adapters.base import ParsedMessage
@@ -32,9 +33,9 @@ class BaseDesk:
     def channel_alarm(self, channel: "Channel", *, over: bool) -> None:
         """Messages of this channel stopped arriving (or, with `over`, flow again)."""
 
-    def is_open(self, channel: "Channel", moment: "datetime | None" = None) -> bool:
-        """Whether the desk expects messages on this channel at a moment (opening hours; default: now)."""
-        return True
+    def opening_of(self, channel: "Channel") -> "Callable[[datetime], bool]":
+        """Return the question whether the desk expects messages on this channel at a moment (opening hours)."""
+        return lambda _moment: True
 
     def may_configure(self, user: Any) -> bool:
         """Whether a person may set channels up."""

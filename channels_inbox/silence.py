@@ -1,7 +1,7 @@
 """Decides when silence is a fault: longer than three times what was ever usual at this hour, while open (R-149)."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from channels_inbox import watch
@@ -12,6 +12,7 @@ from helpdesk.lib.clock import AppNow, app_now
 DAYS = 28
 LOOK_BACK = timedelta(days=DAYS + 8)
 AT_LEAST = timedelta(hours=2)
+STEP = timedelta(minutes=10)
 TIMES = 3
 FEWEST_SAMPLES = 5
 
@@ -29,19 +30,31 @@ def check_silence() -> list[Channel]:
 
 
 def is_silent(channel: Channel) -> bool:
-    """Whether nothing arrives although the desk is open and this hour was never so quiet in 28 days."""
-    now, desk = app_now(), get_desk()
-    if channel.last_inbound_at is None or not desk.is_open(channel, now):
+    """Whether nothing arrived for two open hours and this hour was never so quiet in 28 days."""
+    now, is_open = app_now(), get_desk().opening_of(channel)
+    if channel.last_inbound_at is None or not is_open(now):
+        return False
+    if open_time(channel.last_inbound_at, now, is_open=is_open) < AT_LEAST:
         return False
     rows = InboundMessage.objects.filter(
         channel=channel, imported=False, received_at__gt=AppNow() - LOOK_BACK
     )
     arrivals = list(rows.order_by("received_at").values_list("received_at", flat=True))
     days = [now - timedelta(days=day) for day in range(1, DAYS + 1)]
-    gaps = gaps_at([moment for moment in days if desk.is_open(channel, moment)], arrivals)
+    gaps = gaps_at([moment for moment in days if is_open(moment)], arrivals)
     if len(gaps) < FEWEST_SAMPLES:
         return False  # too young a channel to know what is usual
     return now - channel.last_inbound_at > max(AT_LEAST, TIMES * max(gaps))
+
+
+def open_time(start: datetime, now: datetime, *, is_open: Callable[[datetime], bool]) -> timedelta:
+    """Return how long the desk was open between two moments, to ten minutes, counted back until it is enough."""
+    found, moment = timedelta(0), now
+    while moment > max(start, now - LOOK_BACK) and found < AT_LEAST:
+        if is_open(moment):
+            found += min(STEP, moment - start)
+        moment -= STEP
+    return found
 
 
 def gaps_at(moments: Sequence[datetime], arrivals: Sequence[datetime]) -> list[timedelta]:

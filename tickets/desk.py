@@ -1,14 +1,15 @@
 """Decides how the desk answers the channels: the one upward call (`settings.DESK`)."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from channels_inbox.adapters.base import ParsedMessage
+from channels_inbox.adapters.portal import LINK_REQUEST
 from channels_inbox.desk import BaseDesk
 from channels_inbox.models import Channel, InboundMessage, OutboundMessage
-from helpdesk.lib.clock import app_now
 from helpdesk.people.site import site_settings
-from tickets import alarms, bounces, events, intake
+from tickets import alarms, bounces, events, intake, link_requests
 from tickets.calendars import calendar_of
 from tickets.models import ChannelPolicy, EntryDelivery
 from tickets.permissions import may
@@ -18,7 +19,7 @@ class Desk(BaseDesk):
     """The help desk as the channels see it."""
 
     def received(self, inbound: InboundMessage, parsed: ParsedMessage) -> bool:
-        return intake.take(inbound, parsed)
+        return link_requests.answer(parsed) if parsed.kind == LINK_REQUEST else intake.take(inbound, parsed)
 
     def delivery_changed(self, outbound: OutboundMessage) -> None:
         if outbound.receipt == OutboundMessage.Receipt.BOUNCED:
@@ -34,10 +35,11 @@ class Desk(BaseDesk):
     def channel_alarm(self, channel: Channel, *, over: bool) -> None:
         alarms.channel_silent(channel, over=over)
 
-    def is_open(self, channel: Channel, moment: datetime | None = None) -> bool:
+    def opening_of(self, channel: Channel) -> Callable[[datetime], bool]:
         policy = ChannelPolicy.objects.filter(channel=channel).select_related("department").first()
-        calendar = calendar_of(policy.department, site=site_settings()) if policy else None
-        return calendar is None or calendar.is_open(moment or app_now())
+        if policy is None:
+            return super().opening_of(channel)
+        return calendar_of(policy.department, site=site_settings()).is_open
 
     def may_configure(self, user: Any) -> bool:
         return may(user, "settings_write")

@@ -13,6 +13,7 @@ from channels_inbox import outbox
 from channels_inbox.inbox import payload_of
 from channels_inbox.models import Channel, InboundMessage, OutboundMessage
 from helpdesk.people.models import ContactAddress
+from tests.channels_inbox.signing import signed
 from tests.mails import mail
 from tickets.models import ThreadEntry
 
@@ -273,10 +274,6 @@ def post_raw(client):
         )
 
     return post
-
-
-def signed(body: bytes, secret: str) -> str:
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 def test_raw_mail_with_either_secret_is_taken_and_a_replay_changes_nothing(post_raw):
