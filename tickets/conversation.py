@@ -259,8 +259,12 @@ def send(
     cc: Sequence[mail_out.Recipient] = (),
     agent: User | None = None,
     hold_seconds: float = 0,
+    neutral: bool = False,
 ) -> list[OutboundMessage]:
-    """Put an entry into the outbox, one row a recipient with its own id (customers: and link); frozen from here on."""
+    """Put an entry into the outbox, one row a recipient with its own id (customers: and link); frozen from here on.
+
+    `neutral`: the address proved nothing, so neither subject nor name that a stranger typed is repeated to it (A23).
+    """
     channel = (
         ticket.channel if ticket.channel and ticket.channel.kind == "email" else default_mail_channel(ticket)
     )
@@ -274,7 +278,7 @@ def send(
     outgoing = mail_out.Outgoing(
         ticket=ticket,
         channel=channel,
-        subject=reply_subject(ticket),
+        subject=neutral_subject(ticket, language) if neutral else reply_subject(ticket),
         text=entry.text,
         header=fill(texts["cabecalho_email"], values),
         footer=fill(texts["rodape_email"], values),
@@ -285,6 +289,7 @@ def send(
         references=mail_out.known_references(ticket),
         automatic=entry.kind == ThreadEntry.Kind.AUTO,
         markdown=entry.kind == ThreadEntry.Kind.REPLY,
+        names_recipients=not neutral,
     )
     return [_enqueue(entry, outgoing, recipient, hold_seconds) for recipient in [*to, *cc]]
 
@@ -315,6 +320,12 @@ def reply_subject(ticket: Ticket) -> str:
     """Return the subject every mail of the ticket carries: the customer's own, with Re:, and the protocol."""
     subject = ticket.subject if ticket.subject.lower().startswith("re:") else f"Re: {ticket.subject}"
     return f"{subject} [{ticket.protocol}]"
+
+
+def neutral_subject(ticket: Ticket, language: str) -> str:
+    """Return a subject without a word of whoever wrote."""
+    with translation.override(language):
+        return _("Ticket %(protocol)s") % {"protocol": ticket.protocol}
 
 
 def default_mail_channel(ticket: Ticket) -> Channel:

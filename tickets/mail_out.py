@@ -50,6 +50,7 @@ class Outgoing:
     references: tuple[str, ...] = ()
     automatic: bool = False
     markdown: bool = True
+    names_recipients: bool = True
 
 
 def clean_header(value: str, *, limit: int = 200) -> str:
@@ -120,9 +121,10 @@ def _with_link(text: str, link: str) -> str:
 def _set_headers(message: EmailMessage, outgoing: Outgoing, recipient: Recipient, message_id: str) -> None:
     channel, ticket = outgoing.channel, outgoing.ticket
     message["From"] = _address(outgoing.sender_name, channel.address)
-    message["To"] = [_address(each.contact.name, each.address) for each in outgoing.to]
+    named = outgoing.names_recipients
+    message["To"] = [_address(each.contact.name if named else "", each.address) for each in outgoing.to]
     if outgoing.cc:
-        message["Cc"] = [_address(each.contact.name, each.address) for each in outgoing.cc]
+        message["Cc"] = [_address(each.contact.name if named else "", each.address) for each in outgoing.cc]
     message["Reply-To"] = _address(
         outgoing.sender_name, reply_address(channel.address, ticket.pk, recipient.contact.pk)
     )

@@ -14,10 +14,6 @@ from helpdesk.people.site import site_settings
 from tickets.models import ChannelPolicy, Department, SystemText
 from tickets.permissions import DATA
 
-ENGLISH = {
-    "suporte": "Support", "financeiro": "Finance", "comercial": "Sales", "triagem": "Triage",
-    "implantacao": "Onboarding", "field": "Field Desk", "desenvolvimento": "Development", "plantao": "On call",
-}  # fmt: skip
 TEXTS_IN_USE = (
     "auto_padrao",
     "auto_fora_horario",
@@ -25,7 +21,14 @@ TEXTS_IN_USE = (
     "rodape_email",
     "emails_pararam",
     "cabecalho_email",
+    "outro_link",
 )
+
+
+def english_names(name: str) -> dict[str, str]:
+    """Return department key → English name of a preset (R-413)."""
+    texts = yaml.safe_load((DATA / "presets.en.yaml").read_text(encoding="utf-8"))[name]
+    return {key: row["name"] for key, row in texts["departments"].items()}
 
 
 def preset(name: str) -> dict[str, Any]:
@@ -44,8 +47,10 @@ def load_preset(name: str = "essencial") -> None:
     site = site_settings()
     site.preset = name
     site.save(update_fields=["preset"])
+    english = english_names(name)
     for row in data["departments"]:
-        _load_department(row, default=row["key"] == data["default_department"])
+        name_en = english.get(row["key"], "")
+        _load_department(row, name_en=name_en, default=row["key"] == data["default_department"])
     mail = next(policy for policy in data["channel_policies"] if policy["kind"] == "email")
     for department in Department.objects.filter(key__in=[row["key"] for row in data["departments"]]):
         _load_mailbox(department, mail)
@@ -53,10 +58,10 @@ def load_preset(name: str = "essencial") -> None:
     load_texts()
 
 
-def _load_department(row: dict[str, Any], *, default: bool) -> None:
+def _load_department(row: dict[str, Any], *, name_en: str, default: bool) -> None:
     facts = {
         "name": row["name"],
-        "name_en": ENGLISH.get(row["key"], ""),
+        "name_en": name_en,
         "hours": row["hours"],
         "handles": row["handles"],
         "is_default": default and not Department.objects.filter(is_default=True).exists(),

@@ -17,7 +17,7 @@ from tickets import live
 from tickets.calendars import calendar_of
 from tickets.conversation import send
 from tickets.mail_out import Recipient
-from tickets.models import ChannelPolicy, EntryDelivery, Reaction, ThreadEntry, TicketEvent
+from tickets.models import ChannelPolicy, EntryDelivery, Reaction, ThreadEntry, Ticket, TicketEvent
 from tickets.models.ticket import Priority
 from tickets.system_texts import fill, find_texts, values_for
 
@@ -61,7 +61,7 @@ def acknowledge(event: TicketEvent) -> None:
     the stranger's words, never to robots, at most three an hour to one person.
     """
     ticket = event.ticket
-    policy = ChannelPolicy.objects.filter(channel=ticket.channel_id).select_related("channel").first()
+    policy = _policy_of(ticket)
     address = ContactAddress.objects.filter(contact=ticket.contact_id, kind="email", bounced_at=None).first()
     if policy is None or not policy.acknowledge or address is None or address.value.endswith(".invalid"):
         return
@@ -76,6 +76,18 @@ def acknowledge(event: TicketEvent) -> None:
         _send_acknowledgement(event, policy, address.value)
 
 
+def _policy_of(ticket: Ticket) -> ChannelPolicy | None:
+    """Return the policy of the ticket's channel; a form has none of its own and takes the department's for mail."""
+    policies = ChannelPolicy.objects.select_related("channel")
+    if not _is_form(ticket):
+        return policies.filter(channel=ticket.channel_id).first()
+    return policies.filter(department=ticket.department_id, channel__kind="email", channel__enabled=True).first()
+
+
+def _is_form(ticket: Ticket) -> bool:
+    return ticket.channel is not None and ticket.channel.kind == "portal"
+
+
 def _send_acknowledgement(event: TicketEvent, policy: ChannelPolicy, address: str) -> None:
     ticket, now = event.ticket, app_now()
     key = _acknowledgement_key(ticket, now)
@@ -88,7 +100,7 @@ def _send_acknowledgement(event: TicketEvent, policy: ChannelPolicy, address: st
         ticket=ticket, kind=ThreadEntry.Kind.AUTO, channel=ticket.channel, text=text, automatic=True,
         idem_key=f"ack:{event.pk}", created_at=now,
     )  # fmt: skip
-    send(entry, ticket, to=[Recipient(ticket.contact, address)])
+    send(entry, ticket, to=[Recipient(ticket.contact, address)], neutral=_is_form(ticket))
     live.publish(event)
 
 

@@ -5,7 +5,14 @@ import json
 from django.utils.translation import gettext_lazy as _
 
 from channels_inbox.adapters.base import Adapter, DeliveryError, ParsedMessage, Person
-from channels_inbox.models import OutboundMessage
+from channels_inbox.models import Channel, OutboundMessage
+
+LINK_REQUEST = "link_request"
+
+
+def portal_channel() -> Channel:
+    """Return the channel of the customer's pages, made when an installation has none yet."""
+    return Channel.objects.get_or_create(key="portal", defaults={"kind": "portal", "name": "Página do chamado"})[0]
 
 
 class PortalAdapter(Adapter):
@@ -16,8 +23,12 @@ class PortalAdapter(Adapter):
     capabilities = frozenset({"attachments"})
 
     def parse(self, payload: bytes) -> ParsedMessage:
-        """A stored form: JSON with address, name, subject and text."""
+        """A stored form: JSON with address, name, subject and text, or the request for another link."""
         form = json.loads(payload)
+        if form.get("kind") == LINK_REQUEST:
+            return ParsedMessage(
+                kind=LINK_REQUEST, sender=Person(form["address"]), hint_text=form.get("protocol", "")
+            )
         return ParsedMessage(
             kind="message",
             sender=Person(form["address"], form.get("name", "")),
