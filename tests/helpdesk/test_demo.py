@@ -21,6 +21,7 @@ from tests.mails import mail
 from tickets import conversation
 from tickets.demo.samples import sample
 from tickets.models import (
+    Department,
     EntryAttachment,
     EntryDelivery,
     Participant,
@@ -241,3 +242,12 @@ def test_clearing_twice_removes_nothing_more(demo):
     left = Channel.objects.count(), Contact.objects.count(), AuditEntry.objects.count()
     assert clear() == "Removidos: 0 chamados e 0 contatos da demonstração.\n"
     assert (Channel.objects.count(), Contact.objects.count(), AuditEntry.objects.count()) == left == (9, 0, 1)
+
+
+def test_the_next_start_stays_with_the_preset_of_the_demonstration(demo):
+    # what was loaded belongs to the company
+    departments = list(Department.objects.values_list("key", "name"))
+    call_command("setup_installation", stdout=io.StringIO())
+    assert SiteSettings.objects.get().preset == "software_e_campo"
+    assert list(Department.objects.values_list("key", "name")) == departments
+    assert Department.objects.get(is_default=True).key == "triagem"

@@ -33,9 +33,9 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         collect_when_changed()
         first_run = not User.objects.exists()
-        call_command("setup_installation", stdout=sys.stderr)
         if first_run and not no_demo:
             call_command("demo", stdout=self.stdout)  # its logins are told once, and stay out of the log
             self.stdout.write("")
+        call_command("setup_installation", stdout=sys.stderr)
         with translation.override("en" if speaks_english() else settings.LANGUAGE_CODE):
             self.stdout.write("\n".join(describe_installation(settings.BASE_URL)))
