@@ -31,13 +31,14 @@ def set_memberships(actor: User, user: User, rows: Iterable[Row]) -> bool:
     wanted = {(str(role), department.pk if department else None) for role, department in rows}
     for role, department_id in wanted:
         check_row(role, department_id)
-    before = set(user.memberships.values_list("role", "department_id"))
+    before: set[tuple[str, int | None]] = set(user.memberships.values_list("role", "department_id"))
     if wanted == before:
         return False
     if not any(role == Role.ADMIN for role, _department in wanted):
         _keep_an_administrator(administrators, without=user)
-    for role, department_id in before - wanted:
-        user.memberships.filter(role=role, department_id=department_id).delete()
+    for row in user.memberships.all():
+        if (row.role, row.department_id) not in wanted:
+            row.delete()
     Membership.objects.bulk_create(
         Membership(user=user, role=role, department_id=department_id)
         for role, department_id in wanted - before

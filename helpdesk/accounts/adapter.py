@@ -23,7 +23,7 @@ class StaffAccountAdapter(DefaultAccountAdapter):
 
     def is_safe_url(self, url: str | None) -> bool:
         """Only paths of our own: no other host is ever a target."""
-        return is_own_path(url)
+        return bool(own_path(url))
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """The peer's address as the server gives it; headers anybody can write are not read (A17)."""
@@ -39,10 +39,8 @@ class StaffAccountAdapter(DefaultAccountAdapter):
     ) -> HttpResponse:
         device = sessions.describe_device(request)
         record("login", actor=user, subject=user.email, after={"device": device}, request=request)
-        response = HttpResponseRedirect(
-            redirect_url if is_own_path(redirect_url) else settings.LOGIN_REDIRECT_URL
-        )
-        return speak(response, user.language)
+        target = own_path(redirect_url, otherwise=settings.LOGIN_REDIRECT_URL)
+        return speak(HttpResponseRedirect(target), user.language)
 
     def logout(self, request: HttpRequest) -> None:
         LoginSession.objects.filter(session_key=request.session.session_key).delete()
@@ -62,13 +60,11 @@ class StaffMfaAdapter(DefaultMFAAdapter):
         return decrypt_text(encrypted_text.encode("ascii"))
 
 
-def is_own_path(url: str | None) -> bool:
-    """Whether a redirect target is a path of this installation."""
-    return (
-        bool(url)
-        and str(url).startswith("/")
-        and url_has_allowed_host_and_scheme(str(url), allowed_hosts=None)
-    )
+def own_path(url: str | None, *, otherwise: str = "") -> str:
+    """Return a redirect target when it is a path of this installation, else `otherwise`."""
+    if url and url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None):
+        return url
+    return otherwise
 
 
 def speak(response: HttpResponse, language: str) -> HttpResponse:
@@ -79,6 +75,6 @@ def speak(response: HttpResponse, language: str) -> HttpResponse:
         max_age=settings.LANGUAGE_COOKIE_AGE,
         secure=settings.LANGUAGE_COOKIE_SECURE,
         httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        samesite="Lax",
     )
     return response

@@ -31,7 +31,7 @@ def invite(actor: User, *, email: str, name: str, memberships: Iterable[Row] = (
     email = email.strip().lower()
     if User.objects.filter(email__iexact=email).exists():
         raise ValidationError(_("This address already belongs to a person of the team."), code="known")
-    rows = [[str(role), department.pk if department else None] for role, department in memberships]
+    rows = [(str(role), department.pk if department else None) for role, department in memberships]
     for role, department_id in rows:
         check_row(role, department_id)
     Invitation.objects.filter(email__iexact=email, accepted_at=None).delete()

@@ -5,6 +5,7 @@ from django.http import HttpRequest
 
 from helpdesk.accounts import limits
 from helpdesk.accounts.limits import PASSWORD, PASSWORD_ADDRESS, Pause
+from helpdesk.accounts.team import TeamRequest
 from helpdesk.people.audit import record
 from helpdesk.people.models import User
 
@@ -30,7 +31,7 @@ def check_password(request: HttpRequest, *, email: str, password: str) -> User |
     return pause
 
 
-def knows_password(request: HttpRequest, password: str) -> bool | Pause:
+def knows_password(request: TeamRequest, password: str) -> bool | Pause:
     """Whether the signed-in person typed the own password; counts like a login."""
     outcome = check_password(request, email=request.user.email, password=password)
     return outcome if isinstance(outcome, Pause) else outcome == request.user

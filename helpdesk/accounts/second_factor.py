@@ -23,8 +23,10 @@ from django.db import transaction
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from helpdesk.people.access import end_access
+from helpdesk.people.audit import record
 from helpdesk.people.models import User
-from tickets.permissions import needs_second_factor
+from tickets.permissions import needs_second_factor, require
 
 SETUP_KEY = "second_factor_setup"
 PASSED_KEY = "second_factor"
@@ -97,6 +99,19 @@ def renew_recovery_codes(user: User) -> None:
 def turn_off(user: User) -> None:
     """Remove the second factor and its recovery codes."""
     Authenticator.objects.filter(user=user).delete()
+
+
+@transaction.atomic
+def take_off(actor: User, user: User) -> None:
+    """Remove somebody's second factor for them (phone and recovery codes lost) and end the person's sessions.
+
+    The next login by password leads to a new set-up where the role demands it. Raises `PermissionDenied` without
+    `user_write`.
+    """
+    require(actor, "user_write")
+    turn_off(user)
+    record("second_factor_taken_off", actor=actor, subject=user.email)
+    end_access(user)
 
 
 def qr_svg(user: User, secret: str, *, label: str) -> SafeString:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from helpdesk.accounts.team import TeamRequest
 from helpdesk.lib.clock import AppNow
 from helpdesk.people.models import LoginSession, User
 
@@ -42,7 +43,7 @@ def remember(request: HttpRequest, user: User) -> None:
     )
 
 
-def own_sessions(request: HttpRequest) -> QuerySet[LoginSession]:
+def own_sessions(request: TeamRequest) -> QuerySet[LoginSession]:
     """Return the person's sessions, the latest seen first."""
     return LoginSession.objects.filter(user=request.user).order_by("-seen_at", "-id")
 

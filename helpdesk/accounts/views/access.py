@@ -1,19 +1,16 @@
 """Decides what a person does with the own access: new password, list of sessions (name and language: `tickets`)."""
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from helpdesk.accounts import second_factor, sessions
 from helpdesk.accounts.forms import ChangePasswordForm
 from helpdesk.accounts.limits import Pause
 from helpdesk.accounts.password import knows_password
+from helpdesk.accounts.team import TeamRequest, team_page
 from helpdesk.accounts.views.entrance import show_pause
 from helpdesk.people.access import end_access, end_session
 from helpdesk.people.audit import record
@@ -21,10 +18,8 @@ from helpdesk.people.models import User
 from tickets.views.queue import frame
 
 
-@never_cache
-@login_required
-@require_safe
-def show_access(request: HttpRequest) -> HttpResponse:
+@team_page()
+def show_access(request: TeamRequest) -> HttpResponse:
     """Password, second factor and where the person is signed in."""
     sessions.remember(request, request.user)
     page = {
@@ -38,11 +33,8 @@ def show_access(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/access.html", page)
 
 
-@never_cache
-@sensitive_post_parameters("current", "password")
-@login_required
-@require_http_methods(["GET", "POST"])
-def change_password(request: HttpRequest) -> HttpResponse:
+@team_page("GET", "POST", secrets=("current", "password"))
+def change_password(request: TeamRequest) -> HttpResponse:
     """A new password for who knows the old one; every other session ends, this one goes on with a new id."""
     form = ChangePasswordForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
@@ -58,7 +50,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
 
 
 @transaction.atomic
-def _set_password(request: HttpRequest, password: str) -> None:
+def _set_password(request: TeamRequest, password: str) -> None:
     user = User.objects.get(pk=request.user.pk)
     user.set_password(password)
     user.save(update_fields=["password"])
@@ -67,9 +59,8 @@ def _set_password(request: HttpRequest, password: str) -> None:
     record("password_changed", actor=user, subject=user.email, request=request)
 
 
-@login_required
-@require_POST
-def end_own_session(request: HttpRequest, pk: int) -> HttpResponse:
+@team_page("POST")
+def end_own_session(request: TeamRequest, pk: int) -> HttpResponse:
     """End one of the own sessions, this one too; anybody else's is not found."""
     session = get_object_or_404(sessions.own_sessions(request), pk=pk)
     record("session_ended", subject=request.user.email, before={"device": session.device}, request=request)

@@ -6,7 +6,6 @@ from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import Login
 from allauth.mfa.stages import AuthenticateStage
 from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -15,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from helpdesk.accounts import limits, second_factor, sessions
-from helpdesk.accounts.adapter import StaffAccountAdapter, is_own_path
+from helpdesk.accounts.adapter import StaffAccountAdapter, own_path
 from helpdesk.accounts.forms import CodeForm, LoginForm
 from helpdesk.accounts.limits import CODE, Pause
 from helpdesk.accounts.password import check_password
@@ -28,9 +27,9 @@ from helpdesk.people.models import User
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     """The login page: one answer for every wrong pair, and never how many tries are left."""
-    target = request.POST.get("next") or request.GET.get("next") or ""
+    target = own_path(request.POST.get("next") or request.GET.get("next"))
     if request.user.is_authenticated:
-        return redirect(target if is_own_path(target) else settings.LOGIN_REDIRECT_URL)
+        return redirect(target or settings.LOGIN_REDIRECT_URL)
     form = LoginForm(request.POST or None)
     failed = False
     if request.method == "POST" and form.is_valid():
@@ -41,14 +40,13 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         if outcome is not None:
             return start_login(request, outcome, stay=data["stay"], target=target)
         failed = True
-    page = {"form": form, "failed": failed, "next": target if is_own_path(target) else ""}
-    return render(request, "account/login.html", page, status=200)
+    return render(request, "account/login.html", {"form": form, "failed": failed, "next": target})
 
 
 def start_login(request: HttpRequest, user: User, *, stay: bool, target: str = "") -> HttpResponse:
     """Begin the stages after the password: the code when there is a second factor, else straight in."""
     request.session.set_expiry(sessions.lifetime(stay=stay))
-    login = Login(user=user, email=user.email, redirect_url=target if is_own_path(target) else None)
+    login = Login(user=user, email=user.email, redirect_url=target or None)
     login.state["stamp"] = user.security_stamp
     return perform_password_login(request, {"email": user.email}, login)
 
@@ -105,7 +103,7 @@ def show_pause(request: HttpRequest, pause: Pause) -> HttpResponse:
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Leave: the session is gone on the server too."""
     if not request.user.is_authenticated:
-        return redirect_to_login("/")
+        return redirect(settings.LOGIN_URL)
     record("logout", subject=request.user.email, request=request)
     StaffAccountAdapter(request).logout(request)
     return redirect(settings.LOGOUT_REDIRECT_URL)

@@ -68,9 +68,13 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _link_page(request: HttpRequest, template: str, values: dict[str, object]) -> HttpResponse:
-    """A page whose address is a secret never tells it to the next page (A13)."""
+    """A page whose address is a secret never tells it to the next page (A13).
+
+    `strict-origin`, not `no-referrer`: with the latter browsers post the form with `Origin: null`, which the CSRF
+    check refuses.
+    """
     response = render(request, template, values)
-    response["Referrer-Policy"] = "no-referrer"
+    response["Referrer-Policy"] = "strict-origin"
     return response
 
 

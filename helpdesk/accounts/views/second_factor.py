@@ -3,29 +3,23 @@
 import time
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_safe
 
 from helpdesk.accounts import limits, second_factor
 from helpdesk.accounts.forms import ActivateForm, CurrentPasswordForm
 from helpdesk.accounts.limits import CODE, Pause
 from helpdesk.accounts.password import knows_password
+from helpdesk.accounts.team import TeamRequest, team_page
 from helpdesk.accounts.views.entrance import show_pause
 from helpdesk.people.audit import record
 
 SHOWN_KEY, SHOWN_SECONDS = "recovery_codes_until", 600
 
 
-@never_cache
-@sensitive_post_parameters("current", "code")
-@login_required
-@require_http_methods(["GET", "POST"])
-def activate(request: HttpRequest) -> HttpResponse:
+@team_page("GET", "POST", secrets=("current", "code"))
+def activate(request: TeamRequest) -> HttpResponse:
     """Set the second factor up: scan, type password and code, then see the recovery codes."""
     if second_factor.has_second_factor(request.user):
         return redirect("mfa_index")
@@ -46,7 +40,7 @@ def activate(request: HttpRequest) -> HttpResponse:
     return render(request, "mfa/activate.html", page)
 
 
-def _activate(request: HttpRequest, form: ActivateForm, secret: str) -> Pause | None:
+def _activate(request: TeamRequest, form: ActivateForm, secret: str) -> Pause | None:
     known = knows_password(request, form.cleaned_data["current"])
     if isinstance(known, Pause):
         return known
@@ -69,16 +63,14 @@ def _activate(request: HttpRequest, form: ActivateForm, secret: str) -> Pause | 
     return None
 
 
-def _passed(request: HttpRequest) -> None:
+def _passed(request: TeamRequest) -> None:
     """This session has shown the second factor, and may show the new recovery codes for ten minutes."""
     request.session[second_factor.PASSED_KEY] = request.user.pk
     request.session[SHOWN_KEY] = int(time.time()) + SHOWN_SECONDS
 
 
-@never_cache
-@login_required
-@require_http_methods(["GET", "POST"])
-def show_codes(request: HttpRequest) -> HttpResponse:
+@team_page("GET", "POST")
+def show_codes(request: TeamRequest) -> HttpResponse:
     """The recovery codes, once: until the person says that they are kept, ten minutes at most."""
     if request.method == "POST":
         request.session.pop(SHOWN_KEY, None)
@@ -88,10 +80,8 @@ def show_codes(request: HttpRequest) -> HttpResponse:
     return render(request, "mfa/recovery_codes.html", {"codes": second_factor.recovery_codes(request.user)})
 
 
-@never_cache
-@login_required
-@require_safe
-def download_codes(request: HttpRequest) -> HttpResponse:
+@team_page()
+def download_codes(request: TeamRequest) -> HttpResponse:
     """The same codes as a text file, as long as the page may show them."""
     if request.session.get(SHOWN_KEY, 0) < time.time():
         raise Http404
@@ -101,11 +91,8 @@ def download_codes(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@never_cache
-@sensitive_post_parameters("current")
-@login_required
-@require_http_methods(["GET", "POST"])
-def renew_codes(request: HttpRequest) -> HttpResponse:
+@team_page("GET", "POST", secrets=("current",))
+def renew_codes(request: TeamRequest) -> HttpResponse:
     """Make ten new recovery codes; the old ones end."""
     if not second_factor.has_second_factor(request.user):
         return redirect("mfa_index")
@@ -122,11 +109,8 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
     return render(request, "mfa/renew_codes.html", {"form": form, "left": left})
 
 
-@never_cache
-@sensitive_post_parameters("current")
-@login_required
-@require_http_methods(["GET", "POST"])
-def deactivate(request: HttpRequest) -> HttpResponse:
+@team_page("GET", "POST", secrets=("current",))
+def deactivate(request: TeamRequest) -> HttpResponse:
     """Turn the second factor off, unless a role demands it."""
     if second_factor.is_enforced(request.user) or not second_factor.has_second_factor(request.user):
         return redirect("mfa_index")
@@ -143,7 +127,7 @@ def deactivate(request: HttpRequest) -> HttpResponse:
     return render(request, "mfa/deactivate.html", {"form": form})
 
 
-def _ask_password(request: HttpRequest, form: CurrentPasswordForm) -> HttpResponse | None:
+def _ask_password(request: TeamRequest, form: CurrentPasswordForm) -> HttpResponse | None:
     """Check the password of a posted form; a wrong one becomes the form's error, too many a pause page."""
     if request.method == "POST" and form.is_valid():
         known = knows_password(request, form.cleaned_data["current"])

@@ -5,6 +5,7 @@ import re
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.urls import reverse
 
@@ -232,3 +233,16 @@ def test_secrets_are_encrypted_at_rest(person, sign_in, with_totp):
     kept = " ".join(str(row.data) for row in Authenticator.objects.all())
     assert secret not in kept
     assert "gAAAA" in kept
+
+
+def test_administrator_takes_a_lost_second_factor_off(person, sign_in, with_totp):
+    renata, livia = person("renata", "admin", None), person("livia", "leader")
+    code = with_totp(livia)()
+    client, _response = sign_in(livia.email)
+    client.post(reverse("mfa_authenticate"), {"code": code})
+    with pytest.raises(PermissionDenied):
+        second_factor.take_off(livia, renata)
+    second_factor.take_off(renata, livia)
+    assert not second_factor.has_second_factor(livia)
+    assert client.get(reverse("account_change_password")).status_code == 302
+    assert audited()[-1] == "second_factor_taken_off"

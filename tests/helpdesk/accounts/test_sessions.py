@@ -1,5 +1,6 @@
 """How long a session lives, and what ends it: age, the person, a new password, role or state (R-426, A16)."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -11,7 +12,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
-from helpdesk.people.access import end_access, forget_expired_sessions
+from helpdesk.lib import sse
+from helpdesk.people.access import end_access, end_session, forget_expired_sessions
 from helpdesk.people.models import LoginSession
 from tests.helpdesk.accounts.conftest import PASSWORD, audited
 
@@ -96,6 +98,36 @@ def test_end_access_ends_sessions_no_list_knows_of(person):
     assert is_inside(client)
     end_access(livia)
     assert not is_inside(client)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("how", ["all", "one"])
+def test_open_event_stream_ends_with_the_session(person, sign_in, how):
+    # R-426, A16, A21: within five seconds
+    livia = person("livia")
+    sign_in(livia.email)
+    session = LoginSession.objects.get()
+
+    async def watch() -> list[bytes]:
+        stream = sse.hub("tickets").stream(lambda message: True, user_id=livia.pk)
+        got = [await anext(stream)]
+        while sse.hub("tickets").reader is None:
+            await asyncio.sleep(0.05)
+        ending = asyncio.create_task(keep_ending())
+        async for chunk in stream:
+            got.append(chunk)
+        ending.cancel()
+        return got
+
+    async def keep_ending() -> None:
+        """End it again until the stream hears of it: the subscription may still be under way."""
+        await asyncio.to_thread(lambda: end_access(livia) if how == "all" else end_session(session))
+        while True:
+            await asyncio.sleep(0.5)
+            sse.revoke(livia.pk)
+
+    got = asyncio.run(asyncio.wait_for(watch(), 5))
+    assert got == [b"retry: 2000\n\nevent: hello\ndata: {}\n\n"]
 
 
 def test_own_sessions_are_listed_and_can_be_ended(person, sign_in):
