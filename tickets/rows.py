@@ -1,13 +1,15 @@
 """Decides what a row of the list says: plain values, ready for the template, with no statement of its own."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from helpdesk.templatetags.design import remaining, waiting
+from helpdesk.templatetags.design import avatar, channel, prio, remaining, waiting
 from tickets.models.ticket import Priority, Status
 from tickets.promises import promise_of
 from tickets.queues import GROUPS, Selection, group_of, shown_count
@@ -24,6 +26,7 @@ class RowWriter:
         self.now = timezone.now()
         self.page = reverse("tickets:ticket", args=[_PLACE])
         self.pane = reverse("tickets:conversation", args=[_PLACE])
+        self.drawn: dict[tuple[Any, ...], SafeString] = {}
         self.priorities = {key: str(label) for key, label in Priority.choices}
 
     def write(self, facts: dict[str, Any]) -> dict[str, Any]:
@@ -37,10 +40,9 @@ class RowWriter:
             "subject": facts["subject"],
             "preview": facts["preview"],
             "who": f"{who} · {organization}" if organization else who,
-            "channel": facts["channel__kind"] or "phone",
-            "priority": facts["priority"],
-            "priority_label": self.priorities.get(facts["priority"], ""),
-            "assignee": facts["assignee__name"],
+            "channel": self._drawn(channel, facts["channel__kind"] or "phone"),
+            "priority": self._drawn(prio, facts["priority"], self.priorities.get(facts["priority"], "")),
+            "assignee": self._drawn(avatar, facts["assignee__name"], "sm") if facts["assignee__name"] else "",
             "unread": facts["last_entry_id"] > (facts["read_to"] or 0),
             "current": facts["id"] == self.current,
             "held": facts["held"],
@@ -48,6 +50,13 @@ class RowWriter:
             "pane": self.pane.replace(str(_PLACE), number) + tail,
             "clock": self._clock(facts),
         }
+
+    def _drawn(self, draw: Callable[..., SafeString], *args: str) -> SafeString:
+        """Draw a symbol once a list: most rows share theirs."""
+        known = self.drawn.get((draw, *args))
+        if known is None:
+            known = self.drawn[(draw, *args)] = draw(*args)
+        return known
 
     def _clock(self, facts: dict[str, Any]) -> dict[str, Any]:
         """Say how long the customer waits; else how much of the promised time is left; else what it waits for."""

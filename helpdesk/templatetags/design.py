@@ -2,6 +2,7 @@
 
 import zlib
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django import template
@@ -9,7 +10,6 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
-from django.utils.functional import lazy
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext_lazy
@@ -27,7 +27,12 @@ CHANNELS = {
     "note": ("lock", gettext_lazy("Internal note")),
 }
 PRIORITIES = {"critica": "octagon-alert", "alta": "chevrons-up", "normal": "equal", "baixa": "chevron-down"}
-sprite = lazy(lambda: static("icons.svg"), str)()
+
+
+@cache
+def sprite() -> str:
+    """Return the address of the icon sheet; asked for a hundred times a page, so it is looked up once."""
+    return static("icons.svg")
 
 
 @register.simple_tag
@@ -35,7 +40,7 @@ def icon(name: str, css: str = "", label: str = "") -> SafeString:
     """Draw an icon of the sprite; decorative unless a label names it."""
     spoken = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
     return format_html(
-        '<svg class="i {}" {}><use href="{}#{}"/></svg>', css, spoken, static("icons.svg"), name
+        '<svg class="i {}" {}><use href="{}#{}"/></svg>', css, spoken, sprite(), name
     )
 
 
@@ -68,7 +73,7 @@ def channel(kind: str, css: str = "") -> SafeString:
     return format_html(
         '<span class="ch ch-{} {}" title="{}">'
         '<svg class="i" role="img" aria-label="{}"><use href="{}#{}"/></svg></span>',
-        kind, css, label, label, static("icons.svg"), name,
+        kind, css, label, label, sprite(), name,
     )  # fmt: skip
 
 
@@ -79,7 +84,7 @@ def prio(key: str, label: str, text: bool = False) -> SafeString:
     spoken = mark_safe('aria-hidden="true"') if text else format_html('role="img" aria-label="{}"', title)
     return format_html(
         '<span class="prio prio-{}" title="{}"><svg class="i" {}><use href="{}#{}"/></svg>{}</span>',
-        key, title, spoken, static("icons.svg"), PRIORITIES.get(key, "equal"), label if text else "",
+        key, title, spoken, sprite(), PRIORITIES.get(key, "equal"), label if text else "",
     )  # fmt: skip
 
 

@@ -134,6 +134,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (!form.matches?.("[data-composer]")) return;
   if (form.dataset.uploading > 0) {
     event.preventDefault();
+    form.dataset.sendAfter = "yes";
     trouble(form, form.dataset.wait);
     return;
   }
@@ -147,7 +148,10 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const form = event.target;
   if (!form.matches?.("[data-composer]")) return;
   for (const button of form.querySelectorAll("[data-then]")) button.disabled = false;
-  if (event.detail.successful) forget(form);
+});
+// Before the answer's empty composer starts, or it would take the sent text up again.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (event.target.matches?.("[data-composer]") && event.detail.xhr.status === 200) forget(event.target);
 });
 document.addEventListener("htmx:sendError", (event) => {
   if (event.target.matches?.("[data-composer]")) trouble(event.target, document.body.dataset.offline);

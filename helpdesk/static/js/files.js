@@ -34,6 +34,11 @@ function post(form, file, chip, progress) {
       chip.remove();
       const trigger = request.getResponseHeader("HX-Trigger");
       toast(trigger ? JSON.parse(trigger).toast : { text: document.body.dataset.offline, tone: "danger" });
+      delete form.dataset.sendAfter;
+    }
+    if (form.dataset.uploading === "0" && form.dataset.sendAfter) {
+      delete form.dataset.sendAfter;
+      form.requestSubmit();
     }
   };
   request.send(body);

@@ -79,7 +79,7 @@ async function refreshRow(id) {
 function refreshListWhenFree() {
   clearTimeout(refreshing);
   const place = list();
-  const busy = place.matches(":hover") || place.contains(document.activeElement) || place.querySelector(".scroll").scrollTop > 0;
+  const busy = place.matches(":hover") || place.querySelector(":popover-open") || place.contains(document.activeElement) || place.querySelector(".scroll").scrollTop > 0;
   if (!busy) {
     refreshing = setTimeout(refreshList, GATHER);
     return;
