@@ -81,7 +81,9 @@ def _policy_of(ticket: Ticket) -> ChannelPolicy | None:
     policies = ChannelPolicy.objects.select_related("channel")
     if not _is_form(ticket):
         return policies.filter(channel=ticket.channel_id).first()
-    return policies.filter(department=ticket.department_id, channel__kind="email", channel__enabled=True).first()
+    return policies.filter(
+        department=ticket.department_id, channel__kind="email", channel__enabled=True
+    ).first()
 
 
 def _is_form(ticket: Ticket) -> bool:

@@ -43,7 +43,9 @@ def _live(wanted: Q) -> TrackingToken | None:
     oldest = AppNow() - timedelta(days=DAYS_AFTER_CLOSING)
     open_or_recent = Q(ticket__closed_at__isnull=True) | Q(ticket__closed_at__gt=oldest)
     # A ticket merged away never closes by itself: its links live as long as those of the ticket it went into.
-    target_recent = Q(ticket__merged_into__closed_at__isnull=True) | Q(ticket__merged_into__closed_at__gt=oldest)
+    target_recent = Q(ticket__merged_into__closed_at__isnull=True) | Q(
+        ticket__merged_into__closed_at__gt=oldest
+    )
     rows = TrackingToken.objects.filter(wanted, open_or_recent, target_recent, revoked_at__isnull=True)
     return rows.select_related("ticket__department", "ticket__assignee", "contact").first()
 

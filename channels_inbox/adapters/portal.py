@@ -12,7 +12,9 @@ LINK_REQUEST = "link_request"
 
 def portal_channel() -> Channel:
     """Return the channel of the customer's pages, made when an installation has none yet."""
-    return Channel.objects.get_or_create(key="portal", defaults={"kind": "portal", "name": "Página do chamado"})[0]
+    return Channel.objects.get_or_create(
+        key="portal", defaults={"kind": "portal", "name": "Página do chamado"}
+    )[0]
 
 
 class PortalAdapter(Adapter):
