@@ -158,7 +158,7 @@ DEFAULT_FROM_EMAIL = env_str("DEFAULT_FROM_EMAIL", default=f"presteza@{MAIL_DOMA
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_BACKEND = "channels_inbox.account_mail.OutboxBackend"
 LOCAL_SMTP_PORT = env_int("LOCAL_SMTP_PORT", default=2525, minimum=1, maximum=65535)
-LOCAL_MAILBOX = env_bool("LOCAL_MAILBOX", default=EMBEDDED)
+LOCAL_MAILBOX = env_bool("LOCAL_MAILBOX", default=EMBEDDED and not SMTP_HOST)
 TRUSTED_AUTHSERV_ID = env_str("TRUSTED_AUTHSERV_ID", default="")
 EGRESS_ALLOW = env_list("EGRESS_ALLOW", default=[])
 EXTRA_CA_FILE = env_str("EXTRA_CA_FILE", default="")
