@@ -4,6 +4,7 @@ Nobody is refused (R-001): what fits no ticket opens one, what cannot be trusted
 """
 
 import time
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -31,6 +32,8 @@ def take(inbound: InboundMessage, parsed: ParsedMessage) -> bool:
     if parsed.kind == "bounce" and bounces.take(inbound, parsed):
         return True
     sender = parsed.sender or NOBODY
+    if canonical_email(sender.address) in own_addresses():
+        parsed = replace(parsed, automatic=True)  # a mailbox of ours wrote: never answered (R-129)
     contact, _created = identify("email", canonical_email(sender.address)[:320], name=sender.name)
     now = contact.locked_at
     match = Match() if parsed.sender is None else find_ticket(parsed, contact, now=now)
@@ -88,9 +91,20 @@ def _department_of(channel_id: int, _moment: int) -> Department:
     return policy.department if policy else Department.objects.get(is_default=True)
 
 
+def own_addresses() -> frozenset[str]:
+    """Return the addresses of all our channels, lower case; the answer may be five seconds old."""
+    return _own_addresses(int(time.monotonic() // 5))
+
+
+@lru_cache(maxsize=2)
+def _own_addresses(_moment: int) -> frozenset[str]:
+    addresses = Channel.objects.exclude(address="").values_list("address", flat=True)
+    return frozenset(canonical_email(address) for address in addresses)
+
+
 def add_copied(ticket: Ticket, parsed: ParsedMessage) -> None:
     """People in copy take part from now on: they get the replies, never the history or a link (R-134, A11)."""
-    own = set(Channel.objects.exclude(address="").values_list("address", flat=True))
+    own = own_addresses()
     known = {canonical_email(parsed.sender.address)} if parsed.sender else set()
     rows = []
     for person in parsed.copied[:MAX_COPIED]:

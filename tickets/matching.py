@@ -35,33 +35,37 @@ def find_ticket(parsed: ParsedMessage, contact: Contact, *, now: datetime) -> Ma
         ticket for ticket, proved_contact in parsed.extra.get("proofs", []) if proved_contact == contact.pk
     ]
     claimed = [ticket for ticket, _contact in parsed.extra.get("proofs", [])]
-    named = [*proved, *claimed, *_referenced(parsed)]
-    candidates = list(dict.fromkeys(named))
-    if not candidates:
+    referenced, twins = _referenced(parsed)
+    candidates = list(dict.fromkeys([*proved, *claimed, *referenced]))
+    if not candidates and not twins:
         return Match(hint=_hint(parsed))
     mine = set(
-        Participant.objects.filter(ticket__in=candidates, contact=contact, removed=False).values_list(
-            "ticket_id", flat=True
-        )
+        Participant.objects.filter(
+            ticket__in=[*candidates, *twins], contact=contact, removed=False
+        ).values_list("ticket_id", flat=True)
     )
     if not parsed.sender_unverified:
         for ticket_id in candidates:
             if ticket_id in mine:
                 return _joinable(ticket_id, now=now)
-    return Match(candidate_id=_existing(candidates), hint=_hint(parsed))
+    twin = next((ticket_id for ticket_id in twins if ticket_id in mine), None)
+    return Match(candidate_id=_existing(candidates) or twin, hint=_hint(parsed))
 
 
-def _referenced(parsed: ParsedMessage) -> list[int]:
-    """Tickets known by an id this mail names (nearest first), then those that wait for this very mail."""
+def _referenced(parsed: ParsedMessage) -> tuple[list[int], list[int]]:
+    """Return the tickets known by an id this mail names (nearest first), then those that wait for this very mail;
+    and those that hold a mail of the same id already (one mail to two of our mailboxes)."""
     wanted = list(parsed.references)
     query = Q(message_id__in=wanted) & Q(own=True)
     if parsed.message_id:
-        query |= Q(message_id=parsed.message_id, own=False)
+        query |= Q(message_id=parsed.message_id)
     elif not wanted:
-        return []
+        return [], []
     rank = {message_id: position for position, message_id in enumerate(wanted)}
-    rows = MailReference.objects.filter(query).values_list("message_id", "ticket_id")
-    return [ticket for _id, ticket in sorted(rows, key=lambda row: (rank.get(row[0], len(rank)), row[1]))]
+    rows = MailReference.objects.filter(query).values_list("message_id", "ticket_id", "own")
+    ordered = sorted(rows, key=lambda row: (rank.get(row[0], len(rank)), row[1]))
+    twins = [ticket for message_id, ticket, own in ordered if own and message_id not in rank]
+    return [ticket for message_id, ticket, own in ordered if not own or message_id in rank], twins
 
 
 def _joinable(ticket_id: int, *, now: datetime) -> Match:

@@ -20,6 +20,8 @@ ACCESS_CHOICES = (
     ("google", _("Google, by consent")),
     ("microsoft", _("Microsoft 365, by consent")),
 )
+# DMARC speaks of the one author in From; who names none or several proves nothing by it (R-128, A10).
+NO_ONE_AUTHOR = frozenset({"from_missing", "from_unreadable", "from_repeated", "from_several"})
 
 
 def mail_envelope(raw: bytes) -> Envelope:
@@ -130,7 +132,7 @@ def as_message(mail: ParsedEmail, *, own_address: str = "") -> ParsedMessage:
         ),
         automatic=_is_automatic(mail, own_address),
         wants_no_answer=mail.suppresses_replies,
-        sender_unverified=_dmarc_failed(mail.authentication_results),
+        sender_unverified=bool(NO_ONE_AUTHOR & set(mail.defects)) or _dmarc_failed(mail.authentication_results),
         hint_text=f"{mail.subject}\n{reply.text[:2000]}",
         defects=tuple(mail.defects),
         bounced_recipient=bounce.recipient if bounce else "",
