@@ -35,8 +35,6 @@ class DraftForm(forms.Form):
     to_all = forms.BooleanField(required=False)
     base = forms.IntegerField(min_value=0, max_value=2**62)
     key = forms.RegexField(r"\A[0-9a-f]{32}\Z", required=False)
-    then = forms.CharField(required=False, max_length=20)
-    outcome = forms.CharField(required=False, max_length=20)
 
 
 class SendForm(DraftForm):

@@ -157,7 +157,8 @@ def counters(user: User, departments: Iterable[Department], selection: Selection
 
 
 def _count(wanted: Mapping[str, QuerySet]) -> dict[str, int]:
-    parts, params = [], []
+    parts: list[str] = []
+    params: list[Any] = []
     for queryset in wanted.values():
         try:
             sql, values = queryset.order_by().values("pk")[: CAP + 1].query.sql_with_params()

@@ -69,8 +69,8 @@ class RowWriter:
                 "tone": tone,
             }
         when: datetime | None = facts["when"]
-        if when is not None and facts["status"] not in (Status.RESOLVED, Status.CLOSED):
-            promise = promise_of(when, now=self.now)
+        promise = promise_of(when, now=self.now)
+        if promise is not None and facts["status"] not in (Status.RESOLVED, Status.CLOSED):
             return {
                 "text": remaining(when),
                 "title": _("Promised moment"),

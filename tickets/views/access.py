@@ -22,11 +22,21 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from helpdesk.people.models import SiteSettings, User
 from helpdesk.people.site import site_settings
 from tickets.models import Participant, Ticket
 
 View = Callable[..., HttpResponse]
-F = TypeVar("F", bound=forms.Form)
+
+
+class DeskRequest(HttpRequest):
+    """What a page of the desk gets: a signed-in person, and the company's row."""
+
+    user: User
+    company: SiteSettings
+
+
+F = TypeVar("F", bound=forms.BaseForm)
 NOT_FIELDS = {"csrfmiddlewaretoken"}
 
 
@@ -38,8 +48,8 @@ def desk_view(*methods: str) -> Callable[[View], View]:
         def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
                 return ask_to_sign_in(request)
-            request.site = site_settings()  # type: ignore[attr-defined]
-            with timezone.override(ZoneInfo(request.site.timezone)):  # type: ignore[attr-defined]
+            request.company = site_settings()  # type: ignore[attr-defined]
+            with timezone.override(ZoneInfo(request.company.timezone)):  # type: ignore[attr-defined]
                 return view(request, *args, **kwargs)
 
         return never_cache(require_http_methods(list(methods) or ["GET", "HEAD"])(run))
@@ -61,12 +71,12 @@ def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
 
 def show(request: HttpRequest, template: str, values: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """Render a page or a fragment with the company's row that the request already holds."""
-    return render(request, template, {"site": request.site, **values}, status=status)  # type: ignore[attr-defined]
+    return render(request, template, {"site": request.company, **values}, status=status)  # type: ignore[attr-defined]
 
 
-def find_ticket(request: HttpRequest, pk: int, *, whole: bool = False) -> Ticket:
+def find_ticket(request: DeskRequest, pk: int, *, whole: bool = False) -> Ticket:
     """Return a ticket the user may read, `whole` with all its page shows. A foreign one is as absent as none (A07)."""
-    tickets = Ticket.objects.visible_to(request.user)  # type: ignore[arg-type]
+    tickets = Ticket.objects.visible_to(request.user)
     ticket = (for_page(tickets) if whole else tickets).filter(pk=pk).first()
     if ticket is None:
         raise Http404
@@ -80,7 +90,7 @@ def for_page(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
     return related.annotate(has_copies=Exists(copied))
 
 
-def read_form(request: HttpRequest, form: type[F], **kwargs: Any) -> F:
+def read_form(request: DeskRequest, form: type[F], **kwargs: Any) -> F:
     """Bind a form to the posted values. Raises `BadRequest` when a field is posted that it does not have (A09)."""
     bound = form(request.POST, **kwargs)
     unknown = set(request.POST) - set(bound.fields) - NOT_FIELDS

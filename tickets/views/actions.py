@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -28,7 +28,7 @@ from tickets.identification import identify_customer
 from tickets.models import Department, EntryDelivery, Participant, Ticket
 from tickets.permissions import departments_with, may
 from tickets.trio import set_trio
-from tickets.views.access import desk_view, find_ticket, forbid, read_form, refuse, say, show
+from tickets.views.access import DeskRequest, desk_view, find_ticket, forbid, read_form, refuse, say, show
 from tickets.views.changed import changed
 from tickets.views.thread import header_values, sidebar_values
 
@@ -44,7 +44,7 @@ def ticket_action(verb: str, form: type[forms.Form] = NothingForm) -> Callable[[
     def decorate(action: Action) -> Action:
         @desk_view("POST")
         @wraps(action)
-        def run(request: HttpRequest, pk: int, **kwargs: Any) -> HttpResponse:
+        def run(request: DeskRequest, pk: int, **kwargs: Any) -> HttpResponse:
             ticket = find_ticket(request, pk, whole=True)
             if not may(request.user, verb, ticket):
                 return forbid()
@@ -64,63 +64,63 @@ def ticket_action(verb: str, form: type[forms.Form] = NothingForm) -> Callable[[
 
 
 @ticket_action("ticket_reply", StatusForm)
-def status(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
-    lifecycle.change_status(ticket, clean["to"], actor=request.user, outcome=clean["outcome"])  # type: ignore[arg-type]
+def status(request: DeskRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
+    lifecycle.change_status(ticket, clean["to"], actor=request.user, outcome=clean["outcome"])
     return changed(request, ticket)
 
 
 @ticket_action("ticket_assign", AssignForm)
-def assign(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
+def assign(request: DeskRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
     """Take the ticket, give it to a colleague, or to nobody."""
     to = request.user if clean["to"] == "me" else None
     if clean["to"].isdecimal():
         to = User.objects.filter(pk=clean["to"], is_active=True).first()
         if to is None:
             raise Http404
-    assignment.assign(ticket, actor=request.user, to=to)  # type: ignore[arg-type]
+    assignment.assign(ticket, actor=request.user, to=to)
     return changed(request, ticket)
 
 
 @ticket_action("ticket_assign", DepartmentForm)
-def department(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
+def department(request: DeskRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
     """Move the ticket; the right is needed on both sides (A08)."""
-    assignment.move_to_department(ticket, actor=request.user, to=clean["to"])  # type: ignore[arg-type]
+    assignment.move_to_department(ticket, actor=request.user, to=clean["to"])
     return say(changed(request, ticket), _("Moved to %(name)s") % {"name": clean["to"].label})
 
 
 @ticket_action("ticket_reply", TrioForm)
-def trio(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
-    set_trio(ticket, actor=request.user, **clean)  # type: ignore[arg-type]
+def trio(request: DeskRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
+    set_trio(ticket, actor=request.user, **clean)
     return changed(request, ticket)
 
 
 @ticket_action("ticket_reply", FollowUpForm)
-def decide_follow_up(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
+def decide_follow_up(request: DeskRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
     """Join a possible follow-up to its ticket, keep it apart, or take that back (R-128)."""
     if clean["decision"] == "join":
         try:
-            target = follow_up.join(ticket, actor=request.user)  # type: ignore[arg-type]
+            target = follow_up.join(ticket, actor=request.user)
         except ValueError:
             return refuse(_("There is nothing to join any more."))
         return HttpResponse(headers={"HX-Redirect": reverse("tickets:ticket", args=[target.pk])})
     decide = follow_up.keep_apart if clean["decision"] == "apart" else follow_up.reconsider
-    decide(ticket, actor=request.user)  # type: ignore[arg-type]
+    decide(ticket, actor=request.user)
     return changed(request, ticket)
 
 
 @ticket_action("ticket_reply")
-def revoke_links(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
+def revoke_links(request: DeskRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
     """Cancel every tracking link sent so far; the next message carries a fresh one (R-130)."""
     number = tracking.revoke_links(ticket)
     if number:
-        events.record("links_revoked", ticket, actor=request.user)  # type: ignore[arg-type]
+        events.record("links_revoked", ticket, actor=request.user)
     said = ngettext("%(n)s link cancelled", "%(n)s links cancelled", number) % {"n": number}
     return say(changed(request, ticket), said)
 
 
 @ticket_action("ticket_reply", DeliveryForm)
 def decide_delivery(
-    request: HttpRequest, ticket: Ticket, clean: dict[str, Any], delivery: int
+    request: DeskRequest, ticket: Ticket, clean: dict[str, Any], delivery: int
 ) -> HttpResponse:
     """Settle a message nobody can be sure of, or try a failed one again."""
     row = EntryDelivery.objects.filter(pk=delivery, entry__ticket=ticket).select_related("outbound").first()
@@ -137,7 +137,7 @@ def decide_delivery(
 
 @ticket_action("ticket_reply")
 def remove_participant(
-    request: HttpRequest, ticket: Ticket, clean: dict[str, Any], participant: int
+    request: DeskRequest, ticket: Ticket, clean: dict[str, Any], participant: int
 ) -> HttpResponse:
     """A person in copy gets no further mail (R-134)."""
     copied = Participant.objects.filter(pk=participant, ticket=ticket, kind=Participant.Kind.COPIED)
@@ -147,9 +147,9 @@ def remove_participant(
 
 
 @ticket_action("contact_write", IdentifyForm)
-def identify(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
+def identify(request: DeskRequest, ticket: Ticket, clean: dict[str, Any]) -> HttpResponse:
     """Say who the customer is (R-003)."""
-    identify_customer(ticket, actor=request.user, **clean)  # type: ignore[arg-type]
+    identify_customer(ticket, actor=request.user, **clean)
     found = find_ticket(request, ticket.pk, whole=True)
     return say(
         show(request, "tickets/_sidebar.html", sidebar_values(request, found)), _("Customer identified")
@@ -157,7 +157,7 @@ def identify(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> Htt
 
 
 @desk_view()
-def trio_form(request: HttpRequest, pk: int) -> HttpResponse:
+def trio_form(request: DeskRequest, pk: int) -> HttpResponse:
     """The trio as a form, in its place."""
     ticket = find_ticket(request, pk, whole=True)
     if not may(request.user, "ticket_reply", ticket):
@@ -167,14 +167,14 @@ def trio_form(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @desk_view()
-def trio_shown(request: HttpRequest, pk: int) -> HttpResponse:
+def trio_shown(request: DeskRequest, pk: int) -> HttpResponse:
     """The trio as it stands, for «cancel»."""
     ticket = find_ticket(request, pk, whole=True)
     return show(request, "tickets/_trio.html", header_values(request, ticket))
 
 
 @desk_view()
-def assignee_menu(request: HttpRequest, pk: int) -> HttpResponse:
+def assignee_menu(request: DeskRequest, pk: int) -> HttpResponse:
     """The people who may work this ticket, loaded when the menu opens."""
     ticket = find_ticket(request, pk, whole=True)
     people = assignment.people_who_may_work(ticket) if may(request.user, "ticket_assign", ticket) else []
@@ -182,7 +182,7 @@ def assignee_menu(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @desk_view()
-def department_menu(request: HttpRequest, pk: int) -> HttpResponse:
+def department_menu(request: DeskRequest, pk: int) -> HttpResponse:
     """The departments this ticket may be moved to: those where this person may assign."""
     ticket = find_ticket(request, pk, whole=True)
     reachable = departments_with(Department.objects.filter(active=True), request.user, "ticket_assign")

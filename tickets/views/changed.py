@@ -1,6 +1,6 @@
 """Decides what comes back after something was done to a ticket: header and thread, and the composer when it changed."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 
 from tickets.forms import ListForm
@@ -8,25 +8,25 @@ from tickets.models import Ticket
 from tickets.queues import mark_read, row_of
 from tickets.rows import RowWriter
 from tickets.timeline import timeline_of
-from tickets.views.access import for_page, show
+from tickets.views.access import DeskRequest, for_page, show
 from tickets.views.drafts import draft_values
 from tickets.views.thread import header_values
 
 
-def changed(request: HttpRequest, ticket: Ticket, *, composer: bool = False) -> HttpResponse:
+def changed(request: DeskRequest, ticket: Ticket, *, composer: bool = False) -> HttpResponse:
     """Answer an action: the header as the target's swap, thread, row and (when asked) composer out of band.
 
     The ticket is fetched again through `visible_to`: who gave it away and may not see it any more goes to the list.
     """
-    found = for_page(Ticket.objects.visible_to(request.user)).filter(pk=ticket.pk).first()  # type: ignore[arg-type]
+    found = for_page(Ticket.objects.visible_to(request.user)).filter(pk=ticket.pk).first()
     if found is None:
         return HttpResponse(headers={"HX-Redirect": reverse("tickets:queue")})
-    mark_read(request.user, found)  # type: ignore[arg-type]
+    mark_read(request.user, found)
     selection = ListForm(request.GET).selection()
-    facts = row_of(request.user, selection, found.pk)  # type: ignore[arg-type]
+    facts = row_of(request.user, selection, found.pk)
     values = {
         **header_values(request, found),
-        "timeline": timeline_of(found, request.user),  # type: ignore[arg-type]
+        "timeline": timeline_of(found, request.user),
         "row": RowWriter(selection, current=found.pk).write(facts) if facts else None,
         "query": selection.query(),
         "oob": True,

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,7 +17,7 @@ from tickets.forms import DraftForm, NothingForm, SendForm, UploadForm
 from tickets.lifecycle import InvalidMove
 from tickets.models import Draft, DraftFile, ThreadEntry, Ticket
 from tickets.permissions import may
-from tickets.views.access import desk_view, find_ticket, forbid, read_form, refuse, say, show
+from tickets.views.access import DeskRequest, desk_view, find_ticket, forbid, read_form, refuse, say, show
 from tickets.views.changed import changed
 from tickets.views.drafts import own_draft
 
@@ -25,7 +25,7 @@ MAX_FILES = 20
 
 
 @desk_view("POST")
-def draft(request: HttpRequest, pk: int) -> HttpResponse:
+def draft(request: DeskRequest, pk: int) -> HttpResponse:
     """Keep what is being written. An empty draft without files is no draft."""
     ticket = find_ticket(request, pk)
     form = read_form(request, DraftForm)
@@ -50,7 +50,7 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @desk_view("POST")
-def upload(request: HttpRequest, pk: int) -> HttpResponse:
+def upload(request: DeskRequest, pk: int) -> HttpResponse:
     """Keep one file for the draft, bound to its uploader (A27)."""
     ticket = find_ticket(request, pk)
     read_form(request, UploadForm)
@@ -75,7 +75,7 @@ def upload(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @desk_view("POST")
-def remove_file(request: HttpRequest, pk: int, file: int) -> HttpResponse:
+def remove_file(request: DeskRequest, pk: int, file: int) -> HttpResponse:
     """Take a file out of the draft; the chip disappears."""
     ticket = find_ticket(request, pk)
     read_form(request, NothingForm)
@@ -88,7 +88,7 @@ def remove_file(request: HttpRequest, pk: int, file: int) -> HttpResponse:
 
 
 @desk_view("POST")
-def discard(request: HttpRequest, pk: int) -> HttpResponse:
+def discard(request: DeskRequest, pk: int) -> HttpResponse:
     """Throw the draft away, text and files."""
     ticket = find_ticket(request, pk, whole=True)
     read_form(request, NothingForm)
@@ -97,7 +97,7 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @desk_view("POST")
-def send(request: HttpRequest, pk: int) -> HttpResponse:
+def send(request: DeskRequest, pk: int) -> HttpResponse:
     """Send the reply or save the note, once for each key; the draft is gone with it.
 
     409 with a dialog when the customer wrote after what this person had read (R-092).
@@ -122,7 +122,7 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
     return _sent(request, ticket, entry)
 
 
-def _key(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> str:
+def _key(request: DeskRequest, ticket: Ticket, clean: dict[str, Any]) -> str:
     return f"web:{request.user.pk}:{ticket.pk}:{clean['key']}"
 
 
@@ -133,7 +133,7 @@ def _newer_than(ticket: Ticket, base: int) -> list[ThreadEntry]:
     return list(entries.select_related("contact").order_by("id")[:5])
 
 
-def _write(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> ThreadEntry:
+def _write(request: DeskRequest, ticket: Ticket, clean: dict[str, Any]) -> ThreadEntry:
     with transaction.atomic():
         draft = Draft.objects.filter(user=request.user, ticket=ticket).first()
         files = [each.file for each in draft.files.select_related("file").order_by("id")] if draft else []
@@ -154,17 +154,17 @@ def _write(request: HttpRequest, ticket: Ticket, clean: dict[str, Any]) -> Threa
     return entry
 
 
-def _sent(request: HttpRequest, ticket: Ticket, entry: ThreadEntry) -> HttpResponse:
+def _sent(request: DeskRequest, ticket: Ticket, entry: ThreadEntry) -> HttpResponse:
     response = changed(request, ticket, composer=True)
     if entry.kind == ThreadEntry.Kind.NOTE:
         return say(response, _("Note saved"))
-    seconds = request.user.undo_seconds  # type: ignore[union-attr]
+    seconds = request.user.undo_seconds
     undo = reverse("tickets:withdraw", args=[ticket.pk, entry.pk]) if seconds else ""
     return say(response, _("Reply sent"), undo=undo, seconds=seconds, ticket=ticket.pk)
 
 
 @desk_view("POST")
-def withdraw(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
+def withdraw(request: DeskRequest, pk: int, entry: int) -> HttpResponse:
     """Take the own reply back while it still waits; text and files return to the composer (R-083)."""
     ticket = find_ticket(request, pk, whole=True)
     read_form(request, NothingForm)
@@ -174,13 +174,13 @@ def withdraw(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     if mine is None:
         raise Http404
     with transaction.atomic():
-        if not conversation.withdraw(mine, actor=request.user):  # type: ignore[arg-type]
+        if not conversation.withdraw(mine, actor=request.user):
             return refuse(_("It has already left."))
         _bring_back(request, ticket, mine)
     return say(changed(request, ticket, composer=True), _("The reply is back in the composer"))
 
 
-def _bring_back(request: HttpRequest, ticket: Ticket, entry: ThreadEntry) -> None:
+def _bring_back(request: DeskRequest, ticket: Ticket, entry: ThreadEntry) -> None:
     draft = own_draft(request, ticket)
     begun = draft.text.strip()
     draft.text = f"{entry.text}\n\n{begun}" if begun else entry.text

@@ -9,12 +9,12 @@ from typing import Any
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef
 from django.db.models.functions import JSONObject
-from django.http import HttpRequest
 
 from tickets.models import Draft, DraftFile, Ticket
+from tickets.views.access import DeskRequest
 
 
-def draft_values(request: HttpRequest, ticket: Ticket, *, last_entry: int) -> dict[str, Any]:
+def draft_values(request: DeskRequest, ticket: Ticket, *, last_entry: int) -> dict[str, Any]:
     """Return what the composer starts with: the stored draft, or an empty one that knows the last entry seen."""
     files = DraftFile.objects.filter(draft=OuterRef("pk")).order_by("id")
     chips = JSONObject(id="pk", name="file__name", size="file__size")
@@ -31,7 +31,7 @@ def draft_values(request: HttpRequest, ticket: Ticket, *, last_entry: int) -> di
     }
 
 
-def own_draft(request: HttpRequest, ticket: Ticket) -> Draft:
+def own_draft(request: DeskRequest, ticket: Ticket) -> Draft:
     """Return the user's draft on the ticket, made when there is none."""
     draft, _created = Draft.objects.get_or_create(
         user=request.user, ticket=ticket, defaults={"base_entry_id": ticket.last_entry_id}

@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
 from helpdesk.lib.sse import Message, Wanted, hub
@@ -22,7 +23,7 @@ LONGEST_SECONDS = 3600
 
 
 @require_GET
-def live(request: HttpRequest) -> HttpResponse:
+def live(request: HttpRequest) -> HttpResponseBase:
     """Stream `{"ticket", "department", "assignee"}` of what this person may read."""
     if not _from_our_page(request):
         return HttpResponse(status=403)

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
@@ -18,7 +18,7 @@ from tickets.forms import NewTicketForm
 from tickets.models import Department
 from tickets.permissions import may
 from tickets.start import start_ticket
-from tickets.views.access import desk_view, forbid, read_form, show
+from tickets.views.access import DeskRequest, desk_view, forbid, read_form, show
 from tickets.views.queue import frame
 
 SUGGESTED = 6
@@ -26,7 +26,7 @@ SHORTEST_PREFIX = 3
 
 
 @desk_view("GET", "HEAD", "POST")
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: DeskRequest) -> HttpResponse:
     """The page that opens a ticket by hand."""
     if not may(request.user, "ticket_create"):
         return forbid()
@@ -38,7 +38,7 @@ def new(request: HttpRequest) -> HttpResponse:
     form = read_form(request, NewTicketForm, departments=departments)
     if form.is_valid():
         try:
-            ticket = _start(request.user, form.cleaned_data)  # type: ignore[arg-type]
+            ticket = _start(request.user, form.cleaned_data)
         except NothingToSend as error:
             form.add_error(None, str(error))
         except PermissionDenied:
@@ -52,8 +52,8 @@ def new(request: HttpRequest) -> HttpResponse:
     return show(request, "tickets/new.html", {**frame(request), "form": form}, status=422)
 
 
-def _own_department(request: HttpRequest) -> Department | None:
-    return Department.objects.visible_to(request.user).filter(active=True).first()  # type: ignore[arg-type]
+def _own_department(request: DeskRequest) -> Department | None:
+    return Department.objects.visible_to(request.user).filter(active=True).first()
 
 
 def _start(user: User, clean: dict[str, Any]) -> Any:
@@ -72,7 +72,7 @@ def _start(user: User, clean: dict[str, Any]) -> Any:
 
 
 @desk_view()
-def contacts(request: HttpRequest) -> HttpResponse:
+def contacts(request: DeskRequest) -> HttpResponse:
     """People who may be meant: by the beginning of the name or address typed so far; nothing for less than three."""
     if not may(request.user, "ticket_create"):
         return forbid()

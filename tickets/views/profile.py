@@ -2,23 +2,23 @@
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from helpdesk.people.models import User
 from tickets.forms import LanguageForm, ProfileForm
-from tickets.views.access import desk_view, read_form, show
+from tickets.views.access import DeskRequest, desk_view, read_form, show
 from tickets.views.queue import frame
 
 YEAR_SECONDS = 365 * 24 * 3600
 
 
 @desk_view("GET", "HEAD", "POST")
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: DeskRequest) -> HttpResponse:
     """The own profile; another person's is nobody's to change here."""
-    user: User = request.user  # type: ignore[assignment]
+    user: User = request.user
     if request.method != "POST":
         return show(request, "tickets/profile.html", {**frame(request), "form": ProfileForm(instance=user)})
     form = read_form(request, ProfileForm, instance=User.objects.get(pk=user.pk))
@@ -31,7 +31,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 
 @desk_view("POST")
-def language(request: HttpRequest) -> HttpResponse:
+def language(request: DeskRequest) -> HttpResponse:
     """Change the own language and stay on the page."""
     form = read_form(request, LanguageForm)
     back = request.headers.get("Referer", "")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import NoReverseMatch, reverse
 
 from tickets.forms import ListForm
@@ -12,17 +12,17 @@ from tickets.models.ticket import Status
 from tickets.permissions import may
 from tickets.queues import COUNTED, VIEWS, Selection, counters, group_of, page_of, row_of, shown_count
 from tickets.rows import RowWriter, grouped
-from tickets.views.access import desk_view, show
+from tickets.views.access import DeskRequest, desk_view, show
 
 
 @desk_view()
-def queue(request: HttpRequest) -> HttpResponse:
+def queue(request: DeskRequest) -> HttpResponse:
     """The desk with nothing open: rail and list."""
     return show(request, "tickets/queue.html", frame(request))
 
 
 @desk_view()
-def ticket_list(request: HttpRequest) -> HttpResponse:
+def ticket_list(request: DeskRequest) -> HttpResponse:
     """The list alone, as it is now; `current` marks the open ticket."""
     current = request.GET.get("current", "")
     return show(
@@ -33,19 +33,19 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
 
 
 @desk_view()
-def ticket_rows(request: HttpRequest) -> HttpResponse:
+def ticket_rows(request: DeskRequest) -> HttpResponse:
     """The next page of rows, for «show more»."""
     selection, cursor = ListForm(request.GET).selection(), request.GET.get("cursor", "")
-    page = page_of(request.user, selection, cursor=cursor)  # type: ignore[arg-type]
+    page = page_of(request.user, selection, cursor=cursor)
     after = "" if selection.finished or not cursor else group_of(cursor)
     return show(request, "tickets/_ticket_rows.html", _rows(page, selection, {}, after=after))
 
 
 @desk_view()
-def ticket_row(request: HttpRequest, pk: int) -> HttpResponse:
+def ticket_row(request: DeskRequest, pk: int) -> HttpResponse:
     """One row of a list; no content when the ticket does not belong to that list (any more)."""
     selection = ListForm(request.GET).selection()
-    facts = row_of(request.user, selection, pk)  # type: ignore[arg-type]
+    facts = row_of(request.user, selection, pk)
     if facts is None:
         return HttpResponse(status=204)
     current = pk if request.GET.get("current") == str(pk) else None
@@ -55,47 +55,47 @@ def ticket_row(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @desk_view()
-def rail(request: HttpRequest) -> HttpResponse:
+def rail(request: DeskRequest) -> HttpResponse:
     """The rail with fresh counters."""
     selection = ListForm(request.GET).selection()
     departments = departments_of(request)
-    counts = counters(request.user, departments, selection)  # type: ignore[arg-type]
+    counts = counters(request.user, departments, selection)
     return show(request, "tickets/_rail.html", rail_values(request, selection, departments, counts))
 
 
-def frame(request: HttpRequest, *, ticket: Ticket | None = None) -> dict[str, Any]:
+def frame(request: DeskRequest, *, ticket: Ticket | None = None) -> dict[str, Any]:
     """Return the values of the whole desk around a ticket or around none; three statements."""
     selection = ListForm(request.GET).selection()
     departments = departments_of(request)
-    counts = counters(request.user, departments, selection)  # type: ignore[arg-type]
+    counts = counters(request.user, departments, selection)
     return {
         **rail_values(request, selection, departments, counts),
         **_list(request, selection, departments, counts, current=ticket.pk if ticket else None),
     }
 
 
-def list_values(request: HttpRequest, *, current: int | None) -> dict[str, Any]:
+def list_values(request: DeskRequest, *, current: int | None) -> dict[str, Any]:
     """Return the values of the list fragment."""
     selection = ListForm(request.GET).selection()
     departments = departments_of(request)
-    counts = counters(request.user, departments, selection)  # type: ignore[arg-type]
+    counts = counters(request.user, departments, selection)
     return _list(request, selection, departments, counts, current=current)
 
 
-def departments_of(request: HttpRequest) -> list[Department]:
+def departments_of(request: DeskRequest) -> list[Department]:
     """Return the departments whose queue the user may open."""
-    return list(Department.objects.visible_to(request.user).filter(active=True))  # type: ignore[arg-type]
+    return list(Department.objects.visible_to(request.user).filter(active=True))
 
 
 def _list(
-    request: HttpRequest,
+    request: DeskRequest,
     selection: Selection,
     departments: list[Department],
     counts: dict[str, int],
     *,
     current: int | None,
 ) -> dict[str, Any]:
-    page = page_of(request.user, selection)  # type: ignore[arg-type]
+    page = page_of(request.user, selection)
     total = sum(number for name, number in counts.items() if name.startswith("group:"))
     department = next((each for each in departments if each.pk == selection.department), None)
     return {
@@ -128,7 +128,7 @@ def _rows(
 
 
 def rail_values(
-    request: HttpRequest, selection: Selection, departments: list[Department], counts: dict[str, int]
+    request: DeskRequest, selection: Selection, departments: list[Department], counts: dict[str, int]
 ) -> dict[str, Any]:
     """Return the values of the rail: links, counters, and the doors that exist for this person."""
     plain = not selection.department
@@ -158,7 +158,7 @@ def rail_values(
     }
 
 
-def doors_of(request: HttpRequest) -> dict[str, str]:
+def doors_of(request: DeskRequest) -> dict[str, str]:
     """Return the addresses outside the desk this person may open: set-up, local mailbox."""
     admin = may(request.user, "settings_write") or may(request.user, "audit_read")
     return {

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Substr
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
 from tickets.forms import IdentifyForm, ListForm
 from tickets.lifecycle import MOVES
@@ -14,7 +14,7 @@ from tickets.models.ticket import FINISHED, Outcome, Status
 from tickets.permissions import may
 from tickets.queues import mark_read
 from tickets.timeline import timeline_of
-from tickets.views.access import desk_view, find_ticket, show
+from tickets.views.access import DeskRequest, desk_view, find_ticket, show
 from tickets.views.drafts import draft_values
 from tickets.views.queue import frame
 
@@ -25,7 +25,7 @@ OFFERED_OUTCOMES = [
 
 
 @desk_view()
-def ticket(request: HttpRequest, pk: int) -> HttpResponse:
+def ticket(request: DeskRequest, pk: int) -> HttpResponse:
     """The desk with a ticket open, as a page of its own."""
     found = find_ticket(request, pk, whole=True)
     values = {**frame(request, ticket=found), **conversation_values(request, found)}
@@ -33,7 +33,7 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @desk_view()
-def conversation(request: HttpRequest, pk: int) -> HttpResponse:
+def conversation(request: DeskRequest, pk: int) -> HttpResponse:
     """The conversation pane, for the swap from the list."""
     found = find_ticket(request, pk, whole=True)
     return show(
@@ -42,47 +42,47 @@ def conversation(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @desk_view()
-def thread(request: HttpRequest, pk: int) -> HttpResponse:
+def thread(request: DeskRequest, pk: int) -> HttpResponse:
     """The thread again: from entry `since` on (what the screen shows), else its last page."""
     found = find_ticket(request, pk, whole=True)
-    mark_read(request.user, found)  # type: ignore[arg-type]
+    mark_read(request.user, found)
     since = _number(request, "since")
-    values = {"ticket": found, "timeline": timeline_of(found, request.user, since=since)}  # type: ignore[arg-type]
+    values = {"ticket": found, "timeline": timeline_of(found, request.user, since=since)}
     return show(request, "tickets/_thread.html", values | rights_of(request, found))
 
 
 @desk_view()
-def thread_earlier(request: HttpRequest, pk: int) -> HttpResponse:
+def thread_earlier(request: DeskRequest, pk: int) -> HttpResponse:
     """The page of entries before one."""
     found = find_ticket(request, pk, whole=True)
     before = _number(request, "before")
-    values = {"ticket": found, "timeline": timeline_of(found, request.user, before=before)}  # type: ignore[arg-type]
+    values = {"ticket": found, "timeline": timeline_of(found, request.user, before=before)}
     return show(request, "tickets/_thread_items.html", values | rights_of(request, found))
 
 
 @desk_view()
-def ticket_header(request: HttpRequest, pk: int) -> HttpResponse:
+def ticket_header(request: DeskRequest, pk: int) -> HttpResponse:
     """The header of the conversation: status, people, trio."""
     found = find_ticket(request, pk, whole=True)
     return show(request, "tickets/_ticket_header.html", header_values(request, found))
 
 
 @desk_view()
-def sidebar(request: HttpRequest, pk: int) -> HttpResponse:
+def sidebar(request: DeskRequest, pk: int) -> HttpResponse:
     """The context: who writes, from where, and what there was before (R-004)."""
     found = find_ticket(request, pk, whole=True)
     return show(request, "tickets/_sidebar.html", sidebar_values(request, found))
 
 
-def _number(request: HttpRequest, name: str) -> int:
+def _number(request: DeskRequest, name: str) -> int:
     value = request.GET.get(name, "")
     return int(value) if value.isdecimal() and len(value) < 19 else 0
 
 
-def conversation_values(request: HttpRequest, found: Ticket) -> dict[str, Any]:
+def conversation_values(request: DeskRequest, found: Ticket) -> dict[str, Any]:
     """Return the values of the conversation pane; the ticket counts as read."""
-    mark_read(request.user, found)  # type: ignore[arg-type]
-    timeline = timeline_of(found, request.user)  # type: ignore[arg-type]
+    mark_read(request.user, found)
+    timeline = timeline_of(found, request.user)
     return {
         **header_values(request, found),
         "timeline": timeline,
@@ -92,12 +92,12 @@ def conversation_values(request: HttpRequest, found: Ticket) -> dict[str, Any]:
     }
 
 
-def header_values(request: HttpRequest, found: Ticket) -> dict[str, Any]:
+def header_values(request: DeskRequest, found: Ticket) -> dict[str, Any]:
     """Return the values of the header, with only the moves that exist and that this person may make (D.8)."""
     return {"ticket": found, **rights_of(request, found), **_moves(request, found), **_other(request, found)}
 
 
-def rights_of(request: HttpRequest, found: Ticket) -> dict[str, bool]:
+def rights_of(request: DeskRequest, found: Ticket) -> dict[str, bool]:
     """Return what the person may do with the ticket, for showing no dead button."""
     verbs = {
         "may_reply": "ticket_reply",
@@ -108,8 +108,8 @@ def rights_of(request: HttpRequest, found: Ticket) -> dict[str, bool]:
     return {name: may(request.user, verb, found) for name, verb in verbs.items()}
 
 
-def _moves(request: HttpRequest, found: Ticket) -> dict[str, Any]:
-    allowed = MOVES[found.status]  # type: ignore[index]
+def _moves(request: DeskRequest, found: Ticket) -> dict[str, Any]:
+    allowed = MOVES[found.status]
     if found.status == Status.CLOSED and not may(request.user, "ticket_reopen_closed", found):
         allowed = frozenset()
     verb = {status: "ticket_resolve" if status in FINISHED else "ticket_reply" for status in allowed}
@@ -118,7 +118,7 @@ def _moves(request: HttpRequest, found: Ticket) -> dict[str, Any]:
         for key, label in Status.choices
         if key in allowed and may(request.user, verb[key], found)
     ]
-    after_reply = MOVES[Status.OPEN if found.status == Status.NEW else found.status]  # type: ignore[index]
+    after_reply = MOVES[Status.OPEN if found.status == Status.NEW else found.status]
     return {
         "moves": [move for move in moves if move[0] != Status.RESOLVED],
         "can_resolve": any(key == Status.RESOLVED for key, _label in moves),
@@ -128,16 +128,16 @@ def _moves(request: HttpRequest, found: Ticket) -> dict[str, Any]:
     }
 
 
-def _other(request: HttpRequest, found: Ticket) -> dict[str, Any]:
+def _other(request: DeskRequest, found: Ticket) -> dict[str, Any]:
     """Return the ticket this one may continue or was joined to, when the user may see it."""
     wanted = found.merged_into_id or found.possible_follow_up_of_id
     if wanted is None:
         return {"other": None}
-    return {"other": Ticket.objects.visible_to(request.user).filter(pk=wanted).first()}  # type: ignore[arg-type]
+    return {"other": Ticket.objects.visible_to(request.user).filter(pk=wanted).first()}
 
 
 def sidebar_values(
-    request: HttpRequest, found: Ticket, *, form: IdentifyForm | None = None
+    request: DeskRequest, found: Ticket, *, form: IdentifyForm | None = None
 ) -> dict[str, Any]:
     """Return the values of the context beside the conversation."""
     copied = found.participants.filter(removed=False, kind=Participant.Kind.COPIED).select_related("contact")
@@ -152,7 +152,7 @@ def sidebar_values(
     }
 
 
-def history_of(request: HttpRequest, found: Ticket) -> list[dict[str, Any]]:
+def history_of(request: DeskRequest, found: Ticket) -> list[dict[str, Any]]:
     """Return the last five tickets of the same person or company; hidden ones show four fields only (R-004)."""
     same = Q(contact=found.contact_id)
     if found.contact.organization_id:
@@ -168,7 +168,7 @@ def history_of(request: HttpRequest, found: Ticket) -> list[dict[str, Any]]:
     return [_past(request, row) for row in rows]
 
 
-def _past(request: HttpRequest, row: Any) -> dict[str, Any]:
+def _past(request: DeskRequest, row: Any) -> dict[str, Any]:
     four = {
         "protocol": row.protocol,
         "at": row.created_at,
