@@ -141,7 +141,7 @@ def group_of(queue_key: str) -> str:
     )
 
 
-def counters(user: User, departments: Iterable[Department], selection: Selection) -> dict[str, int]:
+def counters(user: User, departments: Iterable[Department], selection: Selection | None) -> dict[str, int]:
     """Count views, departments and the groups of the shown list, capped at 1,000, in ONE statement.
 
     Keys: `view:mine`, `department:3`, `group:stopped`.
@@ -149,7 +149,7 @@ def counters(user: User, departments: Iterable[Department], selection: Selection
     wanted: dict[str, QuerySet] = {f"view:{name}": tickets_of(user, Selection(name)) for name in COUNTED}
     for department in departments:
         wanted[f"department:{department.pk}"] = tickets_of(user, Selection(department=department.pk))
-    if not selection.finished:
+    if selection is not None and not selection.finished:
         shown = tickets_of(user, selection)
         for name, (_title, first, end) in GROUPS.items():
             wanted[f"group:{name}"] = shown.filter(queue_key__gte=first, queue_key__lt=end)

@@ -19,7 +19,7 @@ from tickets.models import Department
 from tickets.permissions import may
 from tickets.start import start_ticket
 from tickets.views.access import DeskRequest, desk_view, forbid, read_form, show
-from tickets.views.queue import frame
+from tickets.views.queue import shell
 
 SUGGESTED = 6
 SHORTEST_PREFIX = 3
@@ -34,7 +34,7 @@ def new(request: DeskRequest) -> HttpResponse:
     if request.method != "POST":
         initial = {"key": uuid.uuid4().hex, "department": _own_department(request), "how": "mail"}
         form = NewTicketForm(initial=initial, departments=departments)
-        return show(request, "tickets/new.html", {**frame(request), "form": form})
+        return show(request, "tickets/new.html", {**shell(request), "form": form})
     form = read_form(request, NewTicketForm, departments=departments)
     if form.is_valid():
         try:
@@ -49,7 +49,7 @@ def new(request: DeskRequest) -> HttpResponse:
             messages.success(request, _("Ticket %(protocol)s opened") % {"protocol": ticket.protocol})
             seen = may(request.user, "ticket_read", ticket)
             return redirect("tickets:ticket", pk=ticket.pk) if seen else redirect("tickets:queue")
-    return show(request, "tickets/new.html", {**frame(request), "form": form}, status=422)
+    return show(request, "tickets/new.html", {**shell(request), "form": form}, status=422)
 
 
 def _own_department(request: DeskRequest) -> Department | None:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from helpdesk.people.models import User
 from tickets.forms import LanguageForm, ProfileForm
 from tickets.views.access import DeskRequest, desk_view, read_form, show
-from tickets.views.queue import frame
+from tickets.views.queue import shell
 
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -20,10 +20,10 @@ def profile(request: DeskRequest) -> HttpResponse:
     """The own profile; another person's is nobody's to change here."""
     user: User = request.user
     if request.method != "POST":
-        return show(request, "tickets/profile.html", {**frame(request), "form": ProfileForm(instance=user)})
+        return show(request, "tickets/profile.html", {**shell(request), "form": ProfileForm(instance=user)})
     form = read_form(request, ProfileForm, instance=User.objects.get(pk=user.pk))
     if not form.is_valid():
-        return show(request, "tickets/profile.html", {**frame(request), "form": form}, status=422)
+        return show(request, "tickets/profile.html", {**shell(request), "form": form}, status=422)
     saved = form.save(commit=False)
     saved.save(update_fields=ProfileForm.Meta.fields)
     messages.success(request, _("Profile saved"))

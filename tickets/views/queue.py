@@ -57,10 +57,15 @@ def ticket_row(request: DeskRequest, pk: int) -> HttpResponse:
 @desk_view()
 def rail(request: DeskRequest) -> HttpResponse:
     """The rail with fresh counters."""
-    selection = ListForm(request.GET).selection()
+    selection = None if request.GET.get("off") else ListForm(request.GET).selection()
+    return show(request, "tickets/_rail.html", shell(request, selection))
+
+
+def shell(request: DeskRequest, selection: Selection | None = None) -> dict[str, Any]:
+    """Return the values of the rail alone, for pages that show no list; two statements."""
     departments = departments_of(request)
-    counts = counters(request.user, departments, selection)
-    return show(request, "tickets/_rail.html", rail_values(request, selection, departments, counts))
+    counts = counters(request.user, departments, None)
+    return rail_values(request, selection, departments, counts)
 
 
 def frame(request: DeskRequest, *, ticket: Ticket | None = None) -> dict[str, Any]:
@@ -128,31 +133,35 @@ def _rows(
 
 
 def rail_values(
-    request: DeskRequest, selection: Selection, departments: list[Department], counts: dict[str, int]
+    request: DeskRequest,
+    selection: Selection | None,
+    departments: list[Department],
+    counts: dict[str, int],
 ) -> dict[str, Any]:
     """Return the values of the rail: links, counters, and the doors that exist for this person."""
-    plain = not selection.department
+    here = selection.query() if selection else None
+    views = [(Selection(key), label, icon) for key, (label, icon) in VIEWS.items()]
     return {
         "selection": selection,
         "rail_views": [
             {
-                "label": title,
+                "label": label,
                 "icon": icon,
-                "query": Selection(key).query(),
-                "count": shown_count(counts[f"view:{key}"]) if key in COUNTED else "",
-                "hot": key == "stopped" and counts["view:stopped"] > 0,
-                "current": plain and selection.view == key,
+                "query": each.query(),
+                "count": shown_count(counts[f"view:{each.view}"]) if each.view in COUNTED else "",
+                "hot": each.view == "stopped" and counts["view:stopped"] > 0,
+                "current": each.query() == here,
             }
-            for key, (title, icon) in VIEWS.items()
+            for each, label, icon in views
         ],
         "rail_departments": [
             {
-                "label": each.label,
-                "query": Selection(department=each.pk).query(),
-                "count": shown_count(counts[f"department:{each.pk}"]),
-                "current": selection.department == each.pk,
+                "label": department.label,
+                "query": Selection(department=department.pk).query(),
+                "count": shown_count(counts[f"department:{department.pk}"]),
+                "current": Selection(department=department.pk).query() == here,
             }
-            for each in departments
+            for department in departments
         ],
         "doors": doors_of(request),
     }

@@ -102,8 +102,7 @@ function refreshRail() {
   clearTimeout(railTimer);
   railTimer = setTimeout(() => {
     const rail = document.getElementById("rail");
-    const query = list() ? queryOf(list()) : "?";
-    if (rail) htmx.ajax("GET", rail.dataset.url + query, { target: rail, swap: "morph:outerHTML" });
+    if (rail) htmx.ajax("GET", rail.dataset.url + (list() ? queryOf(list()) : ""), { target: rail, swap: "morph:outerHTML" });
   }, 1000);
 }
 
