@@ -55,6 +55,7 @@ def add_customer_message(
     message, so its status is right already. Must run inside the caller's transaction.
     """
     entry = ThreadEntry.objects.create(
+        pk=ticket.last_entry_id if opened else None,
         ticket=ticket,
         kind=kind,
         contact=contact,
@@ -75,7 +76,8 @@ def add_customer_message(
     _remember_ids(ticket, parsed)
     quiet = parsed.automatic or kind == ThreadEntry.Kind.BOUNCE
     changed = [] if quiet or opened else lifecycle.customer_wrote(ticket, now=now)
-    _touch(ticket, entry, changed)
+    if not opened or ticket.preview != preview_of(parsed.text):
+        _touch(ticket, entry, changed)
     if not opened:
         events.record("customer_wrote", ticket, entry=entry, data={"automatic": parsed.automatic})
     return entry
@@ -120,8 +122,13 @@ def _remember_ids(ticket: Ticket, parsed: ParsedMessage) -> None:
 
 def _touch(ticket: Ticket, entry: ThreadEntry, changed: list[str]) -> None:
     ticket.last_entry_id = entry.pk
-    ticket.preview = " ".join(entry.text.split())[:160]
+    ticket.preview = preview_of(entry.text)
     ticket.save(update_fields=["last_entry_id", "preview", *changed])
+
+
+def preview_of(text: str) -> str:
+    """Return the line a list shows of a message."""
+    return " ".join(text[:1000].split())[:160]
 
 
 def reply(
@@ -143,7 +150,7 @@ def reply(
     """
     with transaction.atomic():
         ticket = (
-            Ticket.objects.select_for_update(of=("self",))
+            Ticket.objects.select_for_update(no_key=True, of=("self",))
             .select_related("department", "channel")
             .get(pk=ticket.pk)
         )
@@ -185,7 +192,7 @@ def add_note(
 ) -> ThreadEntry:
     """Write an internal note: it never leaves, and never stands on a customer's page. Raises as `reply`."""
     with transaction.atomic():
-        ticket = Ticket.objects.select_for_update().get(pk=ticket.pk)
+        ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.pk)
         require(actor, "ticket_note", ticket)
         standing = ThreadEntry.objects.filter(idem_key=idem_key).first() if idem_key else None
         if standing is not None:
@@ -291,6 +298,7 @@ def send(
         markdown=entry.kind == ThreadEntry.Kind.REPLY,
         names_recipients=not neutral,
     )
+    outbox.hold_places(channel, [recipient.address for recipient in [*to, *cc]])
     return [_enqueue(entry, outgoing, recipient, hold_seconds) for recipient in [*to, *cc]]
 
 
@@ -348,7 +356,7 @@ def withdraw(entry: ThreadEntry, *, actor: User) -> bool:
     if entry.author_id != actor.pk:
         raise PermissionDenied("reply of somebody else")
     with transaction.atomic():
-        ticket = Ticket.objects.select_for_update().get(pk=entry.ticket_id)
+        ticket = Ticket.objects.select_for_update(no_key=True).get(pk=entry.ticket_id)
         rows = OutboundMessage.objects.filter(pk__in=entry.deliveries.values("outbound"))
         if entry.withdrawn or not outbox.cancel(rows):
             transaction.set_rollback(True)

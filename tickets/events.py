@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
+from psycopg2.extras import Json
 
 from channels_inbox.tasks import ring_after_commit
 from helpdesk.people.models import User
-from tickets.models import Reaction, ThreadEntry, Ticket, TicketEvent
+from tickets.models import ThreadEntry, Ticket, TicketEvent
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,19 @@ KINDS: Mapping[str, EventKind] = {
 }
 
 
+# One statement for the event and its reactions: every message, reply and change passes here.
+RECORD = """
+WITH event AS (
+  INSERT INTO tickets_ticketevent (ticket_id, kind, actor_id, entry_id, data, at)
+  VALUES (%s, %s, %s, %s, %s, app_now()) RETURNING id, at
+), reactions AS (
+  INSERT INTO tickets_reaction (event_id, consumer, state, attempts, next_at, last_error)
+  SELECT event.id, consumer, 'new', 0, event.at, '' FROM event, unnest(%s::text[]) AS consumer
+)
+SELECT id, at FROM event
+"""
+
+
 def record(
     kind: str,
     ticket: Ticket,
@@ -56,10 +71,15 @@ def record(
 
     `skip` names consumers that have nothing to do this time (an automatic mail is never acknowledged).
     """
-    event = TicketEvent.objects.create(kind=kind, ticket=ticket, actor=actor, entry=entry, data=data or {})
     consumers = [name for name in KINDS[kind].consumers if name not in skip]
+    event = TicketEvent(kind=kind, ticket=ticket, actor=actor, entry=entry, data=data or {})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            RECORD,
+            [ticket.pk, kind, actor and actor.pk, entry and entry.pk, Json(event.data), consumers],
+        )
+        event.pk, event.at = cursor.fetchone()
     if consumers:
-        Reaction.objects.bulk_create([Reaction(event=event, consumer=name) for name in consumers])
         from tickets.tasks import react
 
         ring_after_commit(react)

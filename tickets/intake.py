@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from channels_inbox.adapters.base import ParsedMessage, Person
 from channels_inbox.models import Channel, InboundMessage
-from helpdesk.people.contacts import canonical_email, identify
+from helpdesk.people.contacts import canonical_email, identify, meet
 from helpdesk.people.models import Contact
 from tickets import bounces, conversation, lifecycle
 from tickets.matching import Match, find_ticket
@@ -24,8 +24,8 @@ STOPPED_WORD = "PAROU"
 def take(inbound: InboundMessage, parsed: ParsedMessage) -> bool:
     """Turn one arrival into a ticket entry; True when it is taken over (all is, but our own probe mails, R-149).
 
-    Runs in the transaction that also finishes the inbound row. The contact row is locked first: two messages of
-    one person never open two tickets (R-128).
+    Runs in the transaction that also finishes the inbound row. The contact row is locked before any ticket: two
+    messages of one person never open two tickets (R-128).
     """
     if parsed.kind == "probe":
         return False
@@ -34,6 +34,7 @@ def take(inbound: InboundMessage, parsed: ParsedMessage) -> bool:
     sender = parsed.sender or NOBODY
     if canonical_email(sender.address) in own_addresses():
         parsed = replace(parsed, automatic=True)  # a mailbox of ours wrote: never answered (R-129)
+    copied = meet_copied(parsed)
     contact, _created = identify("email", canonical_email(sender.address)[:320], name=sender.name)
     now = contact.locked_at
     match = Match() if parsed.sender is None else find_ticket(parsed, contact, now=now)
@@ -48,8 +49,8 @@ def take(inbound: InboundMessage, parsed: ParsedMessage) -> bool:
         inbound=inbound,
         opened=opened,
     )
-    if parsed.copied and not parsed.automatic and not ticket.held:
-        add_copied(ticket, parsed)
+    if copied and not ticket.held:
+        add_copied(ticket, copied)
     return True
 
 
@@ -73,6 +74,7 @@ def open_for(
         possible_follow_up_of_id=match.candidate_id,
         hinted_protocol=match.hint,
         unanswered=not parsed.automatic,
+        preview=conversation.preview_of(parsed.text),
     )
 
 
@@ -102,16 +104,23 @@ def _own_addresses(_moment: int) -> frozenset[str]:
     return frozenset(canonical_email(address) for address in addresses)
 
 
-def add_copied(ticket: Ticket, parsed: ParsedMessage) -> None:
+def meet_copied(parsed: ParsedMessage) -> list[int]:
+    """Return the contacts of the people in copy, made when they are new; none for robots and unproved senders.
+
+    They are not locked: two mails that copy each other's senders are worked at the same time.
+    """
+    if not parsed.copied or parsed.automatic or parsed.sender is None or parsed.sender_unverified:
+        return []
+    sender = canonical_email(parsed.sender.address)[:320]
+    people = {canonical_email(each.address)[:320]: each.name for each in parsed.copied[:MAX_COPIED]}
+    wanted = [address for address in people if address and address not in own_addresses() | {sender}]
+    if not wanted:
+        return []
+    met = meet("email", {address: people[address] for address in wanted} | {sender: parsed.sender.name})
+    return [met[address] for address in wanted]
+
+
+def add_copied(ticket: Ticket, contacts: list[int]) -> None:
     """People in copy take part from now on: they get the replies, never the history or a link (R-134, A11)."""
-    own = own_addresses()
-    known = {canonical_email(parsed.sender.address)} if parsed.sender else set()
-    rows = []
-    for person in parsed.copied[:MAX_COPIED]:
-        address = canonical_email(person.address)
-        if not address or address in own or address in known:
-            continue
-        known.add(address)
-        contact, _created = identify("email", address[:320], name=person.name)
-        rows.append(Participant(ticket=ticket, contact=contact, kind=Participant.Kind.COPIED))
+    rows = [Participant(ticket=ticket, contact_id=each, kind=Participant.Kind.COPIED) for each in contacts]
     Participant.objects.bulk_create(rows, ignore_conflicts=True)

@@ -27,7 +27,8 @@ MOVES: dict[str, frozenset[str]] = {
 }
 COUNT_ONE = """
 INSERT INTO tickets_protocolcounter (year, last) VALUES (%s, 1)
-ON CONFLICT (year) DO UPDATE SET last = tickets_protocolcounter.last + 1 RETURNING last
+ON CONFLICT (year) DO UPDATE SET last = tickets_protocolcounter.last + 1
+RETURNING last, nextval('tickets_threadentry_id_seq')
 """
 CUSTOMER_REOPENS = frozenset({Status.WAITING_CUSTOMER, Status.RESOLVED, Status.CLOSED})
 QUEUE_GROUP = {Status.WAITING_CUSTOMER: 4, Status.WAITING_DEPARTMENT: 4, Status.SCHEDULED: 4}
@@ -48,10 +49,16 @@ class InvalidMove(ValueError):
 
 def next_protocol(now: datetime) -> str:
     """Take the next number of the local year (R-002). The counter row stays locked until the caller commits."""
+    return _take_numbers(now)[0]
+
+
+def _take_numbers(now: datetime) -> tuple[str, int]:
+    """Return the next protocol and, in the same statement, an id for the ticket's first entry."""
     year = now.astimezone(ZoneInfo(settings.TIME_ZONE)).year
     with connection.cursor() as cursor:
         cursor.execute(COUNT_ONE, [year])
-        return f"{year % 100:02d}-{cursor.fetchone()[0]}"
+        number, entry_id = cursor.fetchone()
+    return f"{year % 100:02d}-{number}", entry_id
 
 
 def open_ticket(
@@ -66,7 +73,10 @@ def open_ticket(
     stopped: bool = False,
     **facts: Any,
 ) -> Ticket:
-    """Open a ticket for a contact, in the caller's transaction; nobody is refused (R-001, R-003)."""
+    """Open a ticket for a contact, in the caller's transaction; nobody is refused (R-001, R-003).
+
+    `last_entry_id` of the new ticket is reserved for its first entry, which the caller adds with that id.
+    """
     pending = not (contact.name and subject.strip() and (contact.organization_id or contact.not_a_customer))
     ticket = Ticket(
         subject=subject.strip()[:255] or _("(no subject)"),
@@ -82,7 +92,7 @@ def open_ticket(
         **facts,
     )
     ticket.queue_key = queue_key(ticket)
-    ticket.protocol = next_protocol(now)
+    ticket.protocol, ticket.last_entry_id = _take_numbers(now)
     ticket.save(force_insert=True)
     Participant.objects.create(ticket=ticket, contact=contact)
     events.record(
@@ -112,7 +122,7 @@ def change_status(
     Raises `InvalidMove`; `PermissionDenied` when the actor has not the right.
     """
     with transaction.atomic():
-        ticket = Ticket.objects.select_for_update().get(pk=ticket.pk)
+        ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.pk)
         _check_move(ticket, to, actor)
         if to == ticket.status:
             return ticket

@@ -44,6 +44,7 @@ SETTINGS = {
     "max_locks_per_transaction": "256", "shared_buffers": "256MB",
     "effective_cache_size": "1GB", "work_mem": "16MB",
     "maintenance_work_mem": "128MB", "max_wal_size": "1GB", "random_page_cost": "1.1", "jit": "off",
+    "update_process_title": "off",
     "log_timezone": "UTC", "timezone": "UTC", "log_checkpoints": "off",
 }  # fmt: skip
 THROW_AWAY = {

@@ -118,7 +118,7 @@ class DurableRow(models.Model):
         Raises `LeaseLost` when the fencing token is no longer ours: the caller's transaction must roll back.
         """
         state = state or self.DONE
-        changed = type(self).objects.filter(pk=self.pk, lease_token=self.lease_token, state=self.CLAIMED)
+        changed = type(self).objects.filter(pk=self.pk, lease_token=self.lease_token)
         if changed.update(state=state, lease_token=None, lease_until=None, **changes) != 1:
             raise LeaseLost(f"{type(self).__name__} {self.pk}")
         self.state = state
