@@ -46,6 +46,7 @@ KINDS = {
     "outboundmessage_arrived": _("outgoing message marked as arrived"),
     "outboundmessage_sent_again": _("outgoing message sent again"),
     "reaction_tried_again": _("reaction tried again"),
+    "demo_cleared": _("demonstration removed"),
 }
 
 

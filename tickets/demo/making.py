@@ -1,6 +1,5 @@
 """Decides how the demonstration comes into an installation: whole or not at all, and without a word leaving it."""
 
-from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -55,7 +54,7 @@ def _make() -> tuple[list[User], str]:
         for step in steps:
             set_moment(step.at)
             stage.play(step)
-            _settle(stage.tickets.values())
+            _settle(stage.tickets[step.key])
     _say_nothing_of_the_mailboxes()
     return list(team.values()), password
 
@@ -74,14 +73,13 @@ def _name_the_company() -> None:
         site.save(update_fields=["name"])
 
 
-def _settle(tickets: Iterable[int]) -> None:
+def _settle(ticket: int) -> None:
     """What the step wrote counts as sent, into the local mailbox; nobody has to react to last week."""
-    ids = list(tickets)
-    written = EntryDelivery.objects.filter(entry__ticket__in=ids).values("outbound")
+    written = EntryDelivery.objects.filter(entry__ticket=ticket).values("outbound")
     OutboundMessage.objects.filter(pk__in=written, state=OutboundMessage.WAITING).update(
         state=OutboundMessage.DONE, provider_id=LOCAL, attempts=1, handed_at=AppNow(), sent_at=AppNow()
     )
-    Reaction.objects.filter(event__ticket__in=ids, state=Reaction.WAITING).update(
+    Reaction.objects.filter(event__ticket=ticket, state=Reaction.WAITING).update(
         state=Reaction.DONE, attempts=1
     )
 

@@ -30,7 +30,7 @@ from tickets.models import (
 
 @dataclass(frozen=True)
 class Cleared:
-    """How much went, and how many of the team were only switched off because real rows name them."""
+    """How much went, and how many of the team were only switched off because rows that stay name them."""
 
     tickets: int
     contacts: int
@@ -108,15 +108,13 @@ def _remove_contacts(contacts: Collection[int]) -> int:
 
 
 def _remove_team() -> int:
-    """Delete the people of the demonstration; switch off whom a real row names. Return how many were switched off."""
+    """Delete the team; switch off whom a row that stays names. Return how many were switched off."""
     switched_off = 0
     for person in User.objects.filter(email__in=team_addresses().values()):
+        end_access(person)
         if _is_named(person):
-            User.objects.filter(pk=person.pk).update(is_active=False)
-            end_access(person)
-            switched_off += 1
+            switched_off += User.objects.filter(pk=person.pk, is_active=True).update(is_active=False)
         else:
-            end_access(person)
             person.delete()
     return switched_off
 

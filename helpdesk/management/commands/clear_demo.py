@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from helpdesk.embedded.language import speaks_english
 from tickets.demo.removal import clear_demo
@@ -20,5 +21,9 @@ class Command(BaseCommand):
             said = _("Removed: %(tickets)s tickets and %(contacts)s contacts of the demonstration.")
             self.stdout.write(said % {"tickets": cleared.tickets, "contacts": cleared.contacts})
             if cleared.switched_off:
-                said = _("Switched off, because real tickets name them: %(n)s people.")
+                said = ngettext(
+                    "%(n)s person of the team is only switched off, because the history names the person.",
+                    "%(n)s people of the team are only switched off, because the history names them.",
+                    cleared.switched_off,
+                )
                 self.stdout.write(said % {"n": cleared.switched_off})
