@@ -18,6 +18,7 @@ class Channel(models.Model):
         FAILING = "failing", _("The connection fails")
         REFUSED = "refused", _("The credentials are refused")
         SILENT = "silent", _("Nothing arrives")
+        SENDING = "sending", _("The sending server refuses the credentials")
         PROBE = "probe", _("The test message did not come back")
 
     key = models.SlugField(_("key"), unique=True)

@@ -1,6 +1,7 @@
 """Decides how a message leaves: frozen when written, one order per conversation, never a definite double send."""
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
@@ -9,13 +10,14 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from channels_inbox import watch
 from channels_inbox.adapters import adapter_for
 from channels_inbox.adapters.base import CredentialsRefused, DeliveryError, DeliveryReceipt, OutcomeUnknown
 from channels_inbox.desk import get_desk
 from channels_inbox.models import Channel, ChannelThread, OutboundMessage
 from channels_inbox.transport import LOCAL, system_transport
 from helpdesk.lib.clock import AppNow, app_now
-from helpdesk.lib.durable import LeaseLost, crash_point, describe, in_seconds, jitter
+from helpdesk.lib.durable import DurableQuerySet, LeaseLost, crash_point, describe, in_seconds, jitter
 from helpdesk.people.models import SiteSettings
 
 logger = logging.getLogger(__name__)
@@ -76,6 +78,20 @@ def _next_place(channel: Channel, recipient: str) -> ChannelThread:
     return threads.get()
 
 
+def hold_places(channel: Channel, recipients: Iterable[str]) -> None:
+    """Lock the conversations of a message to several people in one order, so that two of them never wait in a circle.
+
+    To be called before the first `enqueue` of such a message, inside the same transaction.
+    """
+    wanted = sorted(set(recipients))
+    if len(wanted) > 1:
+        ChannelThread.objects.bulk_create(
+            [ChannelThread(channel=channel, far_address=each) for each in wanted], ignore_conflicts=True
+        )
+        threads = ChannelThread.objects.filter(channel=channel, far_address__in=wanted)
+        list(threads.order_by("far_address").select_for_update(no_key=True).values_list("pk"))
+
+
 def ring(hold_seconds: float = 0) -> None:
     """Wake a sender when the message may leave; the sweep finds what the bell lost."""
     from channels_inbox.tasks import deliver_outbound, ring_quietly
@@ -83,7 +99,7 @@ def ring(hold_seconds: float = 0) -> None:
     ring_quietly(deliver_outbound, countdown=hold_seconds + 0.2 if hold_seconds else 0)
 
 
-def sendable() -> QuerySet[OutboundMessage]:
+def sendable() -> DurableQuerySet:
     """Rows that may be claimed: the lowest waiting row of each conversation, on channels that are not resting."""
     earlier = OutboundMessage.objects.filter(
         thread=OuterRef("thread"), position__lt=OuterRef("position"), state__in=["queued", "sending"]
@@ -179,9 +195,10 @@ def _settle(row: OutboundMessage, state: str, **changes: object) -> None:
 
 def _wait_for_credentials(row: OutboundMessage, error: CredentialsRefused) -> None:
     """Only people can help: the channel rests and its outbox is kept, however long it takes (R-135)."""
-    if row.channel_id:
-        resting = Channel.objects.filter(pk=row.channel_id)
+    if row.channel is not None:
+        resting = Channel.objects.filter(pk=row.channel.pk)
         resting.update(sending_paused_until=in_seconds(CREDENTIALS_REST))
+        watch.raise_alarm(row.channel, Channel.Alarm.SENDING)
     _mine(row).update(
         state="queued",
         next_at=in_seconds(CREDENTIALS_REST),

@@ -32,8 +32,9 @@ def _healed() -> QuerySet[Channel]:
     flows = Q(
         alarm_reason__in=[Channel.Alarm.SILENT, Channel.Alarm.PROBE], last_inbound_at__gt=F("alarmed_at")
     )
+    sends = Q(alarm_reason=Channel.Alarm.SENDING, sending_paused_until__isnull=True)
     probed = Q(alarm_reason=Channel.Alarm.PROBE, probe_back_at__gt=F("alarmed_at"))
-    return Channel.objects.filter(connected | flows | probed, enabled=True, alarmed_at__isnull=False)
+    return Channel.objects.filter(connected | flows | sends | probed, enabled=True, alarmed_at__isnull=False)
 
 
 def raise_alarm(channel: Channel, reason: str) -> bool:
@@ -90,6 +91,7 @@ def trouble_sentence(channel: Channel) -> str:
     """Say in one sentence what is wrong with a troubled channel."""
     sentences = {
         Channel.Alarm.REFUSED: _("The mail server refuses the credentials of %(name)s."),
+        Channel.Alarm.SENDING: _("The sending server refuses the credentials of %(name)s; replies wait."),
         Channel.Alarm.SILENT: _("%(name)s receives nothing, although the desk is open."),
         Channel.Alarm.PROBE: _("The test message of %(name)s did not come back."),
     }

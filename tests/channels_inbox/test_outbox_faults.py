@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from channels_inbox import outbox, transport
+from channels_inbox import outbox, transport, watch
 from channels_inbox.models import Channel, OutboundMessage
 from tests.peers.smtp_server import CUT, HANG, PASSWORD, USER, running_smtp
 
@@ -194,6 +194,9 @@ def test_refused_password_rests_the_channel_and_keeps_the_message(authority, roa
         assert row.state == QUEUED
         assert "535" in row.last_error
         assert "senha-errada" not in row.last_error
+        assert [each.alarm_reason for each in watch.troubled_channels()] == ["sending"]  # people are told
+        watch.check_channels()
+        assert watch.troubled_channels()
         travel(hours=30)  # older than the 24 h after which other messages fail
         run(row)
         assert row.state == QUEUED
@@ -202,6 +205,8 @@ def test_refused_password_rests_the_channel_and_keeps_the_message(authority, roa
         outbox.bring_forward(channel)
         run(row)
         assert row.state == SENT
+        watch.check_channels()
+        assert watch.troubled_channels() == []
 
 
 def test_messages_older_than_a_day_fail_in_sight(smtp, road, travel):
