@@ -124,7 +124,7 @@ def test_nested_maildirs_and_odd_mboxes(tmp_path):
     )
     found = list(find_mails(tmp_path / "conta"))
     assert len(found) == 5
-    last = [each for each in find_mails(odd)][-1]
+    last = list(find_mails(odd))[-1]
     assert b"\r\nFrom - linha\r\n" in last.raw
     assert not [each for each in found if each.error]
     assert list(find_mails(tmp_path / "empty")) == []

@@ -1,9 +1,14 @@
 """The local SMTP port: our addresses only, 250 only after the commit (R-127, A18)."""
 
+import os
+import signal
 import smtplib
 import socket
+import subprocess
+import sys
 
 import pytest
+from django.conf import settings
 from django.db import DatabaseError
 
 from channels_inbox import smtp_session
@@ -12,7 +17,7 @@ from channels_inbox.mailbox_ids import reply_address
 from channels_inbox.mime import fingerprint
 from channels_inbox.models import InboundMessage
 from channels_inbox.smtp_session import ReceiverController, take, with_envelope
-from tests.flows.worker import free_port
+from tests.flows.worker import free_port, until
 from tests.mails import mail
 from tickets.models import ThreadEntry
 
@@ -165,3 +170,29 @@ def test_envelope_adds_exactly_its_own_lines(sender):
 
 def test_take_without_recipients_of_ours_stores_nothing(desk):
     assert take(mail(), sender="a@b.example", recipients=["x@y.example"]) == 0
+
+
+def test_the_command_serves_without_a_database_and_stops_cleanly():
+    port = free_port()
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "smtp_receiver", "--port", str(port)]
+    away = {"DATABASE_URL": "postgres://nobody@/nothing?host=/nonexistent"}
+    with subprocess.Popen(command, env=os.environ | away, stderr=subprocess.DEVNULL) as process:
+        until(lambda: accepts(port) or process.poll() is not None)
+        with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+            client.ehlo()
+            client.mail("x@trigal.example")
+            assert client.rcpt(SUPPORT)[0] == 451
+        second = subprocess.run(command, env=os.environ | away, capture_output=True, text=True)
+        assert second.returncode == 1
+        assert str(port) in second.stderr
+        assert "Traceback" not in second.stderr
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+
+
+def accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
