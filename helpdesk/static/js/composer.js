@@ -143,11 +143,24 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   remember(form);
   for (const button of form.querySelectorAll("[data-then]")) button.disabled = true;
   trouble(form, "");
+  if (field(form, "kind").value === "reply") showPending(field(form, "text").value);
 });
+
+// The reply stands in the thread at once, with a clock; the answer's thread takes its place.
+function showPending(text) {
+  const article = document.getElementById("pending-shape")?.content.firstElementChild.cloneNode(true);
+  const place = document.querySelector("#thread-scroll>div");
+  if (!article || !place || !text.trim()) return;
+  article.querySelector("p").textContent = text;
+  place.append(article);
+  article.scrollIntoView({ block: "end" });
+}
+const dropPending = () => document.querySelectorAll(".msg.pending:not(dialog *)").forEach((article) => article.remove());
 document.addEventListener("htmx:afterRequest", (event) => {
   const form = event.target;
   if (!form.matches?.("[data-composer]")) return;
   for (const button of form.querySelectorAll("[data-then]")) button.disabled = false;
+  dropPending();
 });
 // Before the answer's empty composer starts, or it would take the sent text up again.
 document.addEventListener("htmx:beforeOnLoad", (event) => {

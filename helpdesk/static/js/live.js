@@ -2,6 +2,7 @@
 import { markCurrent } from "./panes.js";
 
 const GATHER = 200;
+const REST = 30_000;
 const address = document.body.dataset.live;
 const channel = new BroadcastChannel("presteza-live");
 const changedIds = new Set();
@@ -19,6 +20,7 @@ function listen() {
   const source = new EventSource(address);
   source.addEventListener("hello", () => tell({ hello: true }));
   source.addEventListener("message", (event) => tell(JSON.parse(event.data)));
+  source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) setTimeout(listen, REST); });
 }
 function tell(message) {
   channel.postMessage(message);

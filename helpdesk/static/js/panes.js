@@ -37,6 +37,19 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   }, SKELETON_AFTER);
 });
 
+// A ticket that did not load says so, in its place, with a way to try again.
+const failed = (event) => {
+  clearTimeout(waiting);
+  if (event.detail.target?.id !== "conversation" || !event.target.closest?.(".trow")) return;
+  const shape = document.getElementById("failed-conversation");
+  document.getElementById("conversation").replaceChildren(shape.content.firstElementChild.cloneNode(true));
+};
+document.addEventListener("htmx:sendError", failed);
+document.addEventListener("htmx:responseError", failed);
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-retry]")) document.querySelector(".trow[aria-current] .subj")?.click();
+});
+
 export function markCurrent(row) {
   for (const other of document.querySelectorAll(".trow[aria-current]")) other.removeAttribute("aria-current");
   row.setAttribute("aria-current", "true");

@@ -60,15 +60,15 @@ def test_mail_is_read_answered_undone_and_sent(open_desk, livia, ticket):
     write(page, "Marina, vou **reenviar** a nota.")
     page.locator("[data-composer] textarea").press("Control+Enter")
     expect(page.locator("#toasts")).to_contain_text("Resposta enviada")
-    expect(page.locator(".msg.out strong", has_text="reenviar")).to_be_visible()
+    expect(page.locator(".msg.out:not(.pending) strong", has_text="reenviar")).to_be_visible()
     expect(page.locator(f"#ticket-header-{ticket.pk}")).to_contain_text("Aguardando cliente")
     page.locator(".thread").click()
     page.keyboard.press("z")
     expect(page.locator("[data-composer] textarea")).to_have_value("Marina, vou **reenviar** a nota.")
-    expect(page.locator(".msg.out")).to_have_count(0)
+    expect(page.locator(".msg.out:not(.pending)")).to_have_count(0)
     assert OutboundMessage.objects.get(purpose="reply").state == "cancelled"
     page.get_by_role("button", name="Enviar e aguardar").click()
-    expect(page.locator(".msg.out")).to_have_count(1)
+    expect(page.locator(".msg.out:not(.pending)")).to_have_count(1)
     assert ThreadEntry.objects.filter(kind="reply", withdrawn=False).count() == 1
 
 
@@ -92,10 +92,21 @@ def test_failed_network_keeps_the_text_and_sends_once_afterwards(open_desk, livi
     page.get_by_role("button", name="Enviar e aguardar").click()
     expect(page.locator("[data-trouble]")).to_be_visible()
     expect(page.locator("[data-composer] textarea")).to_have_value("texto que não pode sumir")
+    expect(page.locator(".msg.pending")).to_have_count(0)
     page.context.set_offline(False)
     page.get_by_role("button", name="Tentar de novo").click()
-    expect(page.locator(".msg.out")).to_have_count(1)
+    expect(page.locator(".msg.out:not(.pending)")).to_have_count(1)
     assert ThreadEntry.objects.filter(kind="reply").count() == 1
+
+
+def test_ticket_that_does_not_load_says_so_and_loads_later(open_desk, livia, ticket):
+    page = open_desk(livia)
+    page.context.set_offline(True)
+    page.get_by_role("link", name=re.compile("NF-e rejeitada")).click()
+    expect(page.locator("#conversation")).to_contain_text("O chamado não carregou")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Tentar agora").click()
+    expect(page.locator("#assunto")).to_contain_text("NF-e rejeitada")
 
 
 def test_expired_session_keeps_what_was_typed(open_desk, livia, ticket, session_of, settings):
@@ -128,7 +139,7 @@ def test_files_go_with_the_answer(open_desk, livia, ticket):
     expect(page.locator("[data-files] .file")).to_contain_text("tela.txt")
     write(page, "segue a tela")
     page.get_by_role("button", name="Enviar e aguardar").click()
-    expect(page.locator(".msg.out .file")).to_contain_text("tela.txt")
+    expect(page.locator(".msg.out:not(.pending) .file")).to_contain_text("tela.txt")
 
 
 def test_send_and_resolve_asks_how_it_ended(open_desk, livia, ticket):
@@ -156,7 +167,7 @@ def test_what_arrived_meanwhile_stops_the_send(open_desk, livia, ticket, arrive)
     expect(page.locator("[data-composer] textarea")).to_have_value("vou reenviar")
     write(page, "não vou reenviar")
     page.get_by_role("button", name="Enviar e aguardar").click()
-    expect(page.locator(".msg.out")).to_have_count(1)
+    expect(page.locator(".msg.out:not(.pending)")).to_have_count(1)
     assert ThreadEntry.objects.get(kind="reply").text == "não vou reenviar"
 
 

@@ -142,6 +142,22 @@ def test_history_hides_what_belongs_to_other_departments(arrive, desk_of):
     assert f"/chamados/{hidden.pk}/" not in aside
 
 
+def test_context_costs_the_same_whatever_it_holds(arrive, desk_of):
+    ticket = arrive().ticket
+    desk_of.get(f"/chamados/{ticket.pk}/contexto/")
+    spent = []
+    for number in (1, 4):
+        for n in range(number):
+            arrive(subject=f"Pedido {number}{n}", cc=f"Pessoa <p{number}{n}@exato.example>")
+        reference = ticket.entries.filter(kind="customer").first().message_id
+        copies = ", ".join(f"c{number}{n}@exato.example" for n in range(number))
+        arrive(subject="Re", in_reply_to=reference, references=f"<{reference}>", cc=copies)
+        with CaptureQueriesContext(connection) as captured:
+            text_of(desk_of.get(f"/chamados/{ticket.pk}/contexto/"))
+        spent.append(len(captured))
+    assert spent[0] == spent[1] <= 12
+
+
 def test_status_menu_offers_only_moves_that_exist(ticket, desk_of):
     # R-006, D.8
     page = text_of(desk_of.get(f"/chamados/{ticket.pk}/cabecalho/"))
