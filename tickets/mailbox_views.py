@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from helpdesk.people.audit import record
 from helpdesk.people.contacts import canonical_email
 from tickets import local_mailbox
 from tickets.portal.forms import FilesField, read_files
-from tickets.views.access import desk_view, show
+from tickets.views.access import DeskRequest, desk_view, show
 from tickets.views.queue import frame
 
 PAGE = 50
@@ -28,7 +28,7 @@ class AnswerForm(forms.Form):
     """What the customer of a mail answers."""
 
     text = forms.CharField(label=gettext_lazy("Message"), max_length=20_000)
-    files = FilesField()
+    files = FilesField()  # type: ignore[assignment]  # the declared field leaves the class; FILES stays
 
 
 class WriteForm(AnswerForm):
@@ -53,7 +53,7 @@ def mailbox_view(*methods: str) -> Callable[..., Any]:
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
-        def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def run(request: DeskRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not local_mailbox.is_open():
                 raise Http404
             return view(request, *args, **kwargs)
@@ -64,10 +64,10 @@ def mailbox_view(*methods: str) -> Callable[..., Any]:
 
 
 @mailbox_view()
-def mailbox(request: HttpRequest) -> HttpResponse:
+def mailbox(request: DeskRequest) -> HttpResponse:
     """The mails that landed here, newest first."""
     before = request.GET.get("antes", "")
-    rows = local_mailbox.mails_for(request.user)  # type: ignore[arg-type]
+    rows = local_mailbox.mails_for(request.user)
     if before.isascii() and before.isdigit() and len(before) < 19:
         rows = rows.filter(pk__lt=int(before))
     found = list(rows.defer("payload")[: PAGE + 1])
@@ -76,9 +76,9 @@ def mailbox(request: HttpRequest) -> HttpResponse:
 
 
 @mailbox_view("GET", "HEAD", "POST")
-def mailbox_message(request: HttpRequest, pk: int) -> HttpResponse:
+def mailbox_message(request: DeskRequest, pk: int) -> HttpResponse:
     """One mail as its recipient reads it; a POST answers it as that person."""
-    rows = local_mailbox.mails_for(request.user)  # type: ignore[arg-type]
+    rows = local_mailbox.mails_for(request.user)
     letter = local_mailbox.open_mail(get_object_or_404(rows, pk=pk))
     form = AnswerForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and letter.answerable and form.is_valid():
@@ -99,7 +99,7 @@ def mailbox_message(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @mailbox_view("GET", "HEAD", "POST")
-def mailbox_write(request: HttpRequest) -> HttpResponse:
+def mailbox_write(request: DeskRequest) -> HttpResponse:
     """Write as a customer to one of the departments."""
     form = WriteForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
@@ -121,7 +121,7 @@ def mailbox_write(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _written(request: HttpRequest, sender: str) -> HttpResponse:
+def _written(request: DeskRequest, sender: str) -> HttpResponse:
     """Say that it is on its way; the trail keeps who played the customer."""
     record("local_mail_written", request=request, subject=sender)
     messages.success(request, _("Mail of %(sender)s delivered") % {"sender": sender})

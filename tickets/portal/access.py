@@ -16,12 +16,20 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.views.decorators.http import require_http_methods
 
-from helpdesk.people.models import Contact
+from helpdesk.people.models import Contact, SiteSettings
 from helpdesk.people.site import site_settings
 from tickets.models import Participant, Ticket, TrackingToken
 from tickets.tracking import find_token, still_live
 
 View = Callable[..., HttpResponse]
+
+
+class CustomerRequest(HttpRequest):
+    """What a page customers see gets: the company's row."""
+
+    company: SiteSettings
+
+
 COOKIE = "presteza-chamado" if settings.ON_LOOPBACK else "__Secure-chamado"
 COOKIE_SECONDS = 30 * 24 * 3600
 SALT = "tickets.portal.cookie"
@@ -90,9 +98,9 @@ def customer_page(*methods: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def run(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-            request.site = site_settings()  # type: ignore[attr-defined]
-            with timezone.override(ZoneInfo(request.site.timezone)):  # type: ignore[attr-defined]
+        def run(request: CustomerRequest, *args: object, **kwargs: object) -> HttpResponse:
+            request.company = site_settings()
+            with timezone.override(ZoneInfo(request.company.timezone)):
                 return keep_private(view(request, *args, **kwargs))
 
         return require_http_methods(list(methods) or ["GET", "HEAD"])(run)

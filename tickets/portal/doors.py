@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
@@ -16,7 +16,7 @@ from django.utils.translation import get_language
 from tickets.link_requests import ask
 from tickets.models import Department, Ticket
 from tickets.portal import caps
-from tickets.portal.access import customer_page
+from tickets.portal.access import CustomerRequest, customer_page
 from tickets.portal.forms import LinkForm, SubmitForm, new_key, new_stamp, read_files
 from tickets.portal.page import first_reply_due
 from tickets.portal.submissions import open_from_form
@@ -26,7 +26,7 @@ RECEIPT_SECONDS = 24 * 3600
 
 
 @customer_page("GET", "HEAD", "POST")
-def renew(request: HttpRequest) -> HttpResponse:
+def renew(request: CustomerRequest) -> HttpResponse:
     """Ask for another link. Known and unknown addresses get one answer, and cost the same work (A15)."""
     if request.method != "POST":
         return render(request, "portal/renew.html", {"form": LinkForm()})
@@ -42,7 +42,7 @@ def renew(request: HttpRequest) -> HttpResponse:
 
 
 @customer_page("GET", "HEAD", "POST")
-def submit(request: HttpRequest) -> HttpResponse:
+def submit(request: CustomerRequest) -> HttpResponse:
     """The help form: anybody may open a ticket (R-001); an account is never needed."""
     if request.method != "POST":
         return _form(request, SubmitForm(initial={"key": new_key()}))
@@ -68,12 +68,12 @@ def submit(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('portal:received')}?r={_receipt(request, ticket)}")
 
 
-def _form(request: HttpRequest, form: SubmitForm, *, status: int = 200, **more: Any) -> HttpResponse:
+def _form(request: CustomerRequest, form: SubmitForm, *, status: int = 200, **more: Any) -> HttpResponse:
     departments = list(Department.objects.filter(active=True))
     chosen = str(form["department"].value() or next((each.pk for each in departments if each.is_default), ""))
     values = {
         "form": form,
-        "site": request.site,  # type: ignore[attr-defined]
+        "site": request.company,
         "departments": departments,
         "chosen": chosen,
         "key": form["key"].value() or new_key(),
@@ -83,14 +83,14 @@ def _form(request: HttpRequest, form: SubmitForm, *, status: int = 200, **more: 
     return render(request, "portal/submit.html", values, status=status)
 
 
-def _receipt(request: HttpRequest, ticket: Ticket) -> str:
+def _receipt(request: CustomerRequest, ticket: Ticket) -> str:
     """Return what the thank-you page says, signed: the number, and until when somebody answers."""
-    due = first_reply_due(ticket.department, ticket.created_at, request.site)  # type: ignore[attr-defined]
+    due = first_reply_due(ticket.department, ticket.created_at, request.company)
     return signing.dumps([ticket.protocol, due.isoformat() if due else ""], salt=RECEIPT_SALT)
 
 
 @customer_page()
-def received(request: HttpRequest) -> HttpResponse:
+def received(request: CustomerRequest) -> HttpResponse:
     """Thank, and say number and time; no link and no history, because the address may be somebody else's (A23)."""
     try:
         protocol, due = signing.loads(request.GET.get("r", ""), salt=RECEIPT_SALT, max_age=RECEIPT_SECONDS)

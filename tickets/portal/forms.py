@@ -43,8 +43,8 @@ class FilesField(forms.FileField):
     def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
         files = data if isinstance(data, (list, tuple)) else [data] if data else []
         if len(files) > MAX_FILES:
-            text = ngettext("At most %(n)s file at once.", "At most %(n)s files at once.", MAX_FILES)
-            raise forms.ValidationError(text % {"n": MAX_FILES})
+            most = ngettext("At most %(n)s file at once.", "At most %(n)s files at once.", MAX_FILES)
+            raise forms.ValidationError(most % {"n": MAX_FILES})
         for each in files:
             if (each.size or 0) > settings.MAX_ATTACHMENT_BYTES:
                 limit = filesizeformat(settings.MAX_ATTACHMENT_BYTES)
@@ -90,7 +90,7 @@ class ReplyForm(KeyedForm):
     """What a customer writes on the ticket's page."""
 
     text = forms.CharField(label=_("Your message"), required=False, max_length=MAX_TEXT, strip=True)
-    files = FilesField()
+    files = FilesField()  # type: ignore[assignment]  # the declared field leaves the class; FILES stays
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -119,7 +119,7 @@ class SubmitForm(KeyedForm):
     )
     subject = forms.CharField(label=_("Subject"), max_length=200)
     text = forms.CharField(label=_("What happened?"), max_length=MAX_TEXT)
-    files = FilesField()
+    files = FilesField()  # type: ignore[assignment]  # the declared field leaves the class; FILES stays
     website = forms.CharField(required=False, max_length=200)
     stamp = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
 

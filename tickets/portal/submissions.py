@@ -11,7 +11,7 @@ from django.db import transaction
 from channels_inbox.adapters.base import Attachment, ParsedMessage, Person
 from channels_inbox.adapters.portal import portal_channel
 from channels_inbox.models import Channel
-from helpdesk.lib.clock import AppNow
+from helpdesk.lib.clock import app_now
 from helpdesk.people.contacts import identify
 from helpdesk.people.models import Contact
 from tickets import conversation, events, lifecycle
@@ -31,14 +31,14 @@ def write_reply(access: Access, *, text: str, files: Files, key: str) -> Access:
     """
     idem_key = f"portal:{access.contact.pk}:{key}"
     with transaction.atomic():
-        locked = Contact.objects.filter(pk=access.contact.pk).annotate(locked_at=AppNow())
-        contact = locked.select_for_update(of=("self",)).get()
+        contact = Contact.objects.select_for_update(no_key=True).get(pk=access.contact.pk)
+        contact.locked_at = app_now()
         standing = ThreadEntry.objects.filter(idem_key=idem_key).select_related("ticket").first()
         if standing is not None:
             return _access_to(access, standing.ticket)
-        ticket = Ticket.objects.select_for_update().get(pk=access.ticket.pk)
+        ticket = Ticket.objects.select_for_update(no_key=True).get(pk=access.ticket.pk)
         if ticket.merged_into_id:  # merged while the customer was writing
-            ticket = Ticket.objects.select_for_update().get(pk=ticket.merged_into_id)
+            ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.merged_into_id)
         channel, opened = portal_channel(), False
         if _too_long_closed(ticket, contact):
             ticket, opened = _open_follow_up(ticket, contact, channel), True
@@ -136,8 +136,8 @@ def cancel_links(access: Access) -> Access:
     asked stays in by a cookie whose token nobody holds.
     """
     with transaction.atomic():
-        ticket = Ticket.objects.select_for_update(of=("self",)).select_related("department", "assignee")
-        ticket = ticket.get(pk=access.ticket.pk)
+        rows = Ticket.objects.select_for_update(no_key=True, of=("self",))
+        ticket = rows.select_related("department", "assignee").get(pk=access.ticket.pk)
         revoke_links(ticket)
         events.record("links_revoked", ticket, data={"by": "customer"})
         return Access(mint_row(ticket, access.contact), ticket, access.contact)

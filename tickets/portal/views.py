@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 
 from tickets.attachments import file_response
@@ -11,6 +11,7 @@ from tickets.models import EntryAttachment
 from tickets.portal import caps
 from tickets.portal.access import (
     Access,
+    CustomerRequest,
     access_by_cookie,
     access_by_token,
     customer_page,
@@ -23,7 +24,7 @@ from tickets.portal.submissions import cancel_links, write_reply
 
 
 @customer_page()
-def enter(request: HttpRequest, token: str) -> HttpResponse:
+def enter(request: CustomerRequest, token: str) -> HttpResponse:
     """A link of a mail: give the cookie of that ticket's page and go there; nothing else changes (R-130)."""
     peer = caps.peer(request)
     pause = caps.take(caps.GUESSES, peer)
@@ -36,14 +37,14 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
     return give_cookie(HttpResponseRedirect(access.path), access)
 
 
-def dead_link(request: HttpRequest, *, protocol: str = "", text: str = "") -> HttpResponse:
+def dead_link(request: CustomerRequest, *, protocol: str = "", text: str = "") -> HttpResponse:
     """Answer a link or cookie that opens nothing; what was typed stays on the page."""
     form = LinkForm(initial={"protocol": protocol})
     return render(request, "portal/expired.html", {"form": form, "text": text}, status=404)
 
 
 @customer_page("GET", "HEAD", "POST")
-def ticket(request: HttpRequest, protocol: str) -> HttpResponse:
+def ticket(request: CustomerRequest, protocol: str) -> HttpResponse:
     """The ticket's page; a POST is a message from the customer."""
     access = access_by_cookie(request, protocol)
     if access is None:
@@ -56,7 +57,7 @@ def ticket(request: HttpRequest, protocol: str) -> HttpResponse:
         return _page(request, access, ReplyForm(initial={"key": new_key()}))
 
 
-def _take_reply(request: HttpRequest, access: Access) -> HttpResponse:
+def _take_reply(request: CustomerRequest, access: Access) -> HttpResponse:
     form = ReplyForm(request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, access, form, status=422)
@@ -66,7 +67,7 @@ def _take_reply(request: HttpRequest, access: Access) -> HttpResponse:
     return response if after.path == access.path else give_cookie(response, after)
 
 
-def _page(request: HttpRequest, access: Access, form: ReplyForm, *, status: int = 200) -> HttpResponse:
+def _page(request: CustomerRequest, access: Access, form: ReplyForm, *, status: int = 200) -> HttpResponse:
     before = request.GET.get("antes", "")
     values = {
         **_shown(request, access, before=int(before) if before.isascii() and before.isdigit() else 0),
@@ -80,10 +81,10 @@ def _page(request: HttpRequest, access: Access, form: ReplyForm, *, status: int 
     return response
 
 
-def _shown(request: HttpRequest, access: Access, *, before: int = 0) -> dict[str, Any]:
+def _shown(request: CustomerRequest, access: Access, *, before: int = 0) -> dict[str, Any]:
     """Return what the page and its live fragment have in common."""
     messages, earlier = thread_of(access, before=before if 0 < before < 2**63 else 0)
-    ticket, site = access.ticket, request.site  # type: ignore[attr-defined]
+    ticket, site = access.ticket, request.company
     return {
         "site": site,
         "access": access,
@@ -99,7 +100,7 @@ def _shown(request: HttpRequest, access: Access, *, before: int = 0) -> dict[str
 
 
 @customer_page()
-def updates(request: HttpRequest, protocol: str) -> HttpResponse:
+def updates(request: CustomerRequest, protocol: str) -> HttpResponse:
     """What may have changed since the page was opened; 304 when nothing did."""
     access = access_by_cookie(request, protocol)
     if access is None or access.ticket.protocol != protocol:
@@ -114,7 +115,7 @@ def updates(request: HttpRequest, protocol: str) -> HttpResponse:
 
 
 @customer_page("POST")
-def revoke(request: HttpRequest, protocol: str) -> HttpResponse:
+def revoke(request: CustomerRequest, protocol: str) -> HttpResponse:
     """Cancel every link of the ticket; this browser stays in by a cookie of its own."""
     access = access_by_cookie(request, protocol)
     if access is None:
@@ -124,7 +125,7 @@ def revoke(request: HttpRequest, protocol: str) -> HttpResponse:
 
 
 @customer_page()
-def attachment(request: HttpRequest, protocol: str, pk: int) -> HttpResponse:
+def attachment(request: CustomerRequest, protocol: str, pk: int) -> HttpResponse:
     """A file of the public thread; one of a note, or of another ticket, is as absent as none (A07)."""
     access = access_by_cookie(request, protocol)
     if access is None:

@@ -8,21 +8,21 @@ from django.views.decorators.http import require_safe
 from tickets import original_mail
 from tickets.attachments import bytes_response, file_response, picture_response
 from tickets.models import DraftFile, EntryAttachment, ThreadEntry, Ticket
-from tickets.views.access import desk_view, show
+from tickets.views.access import DeskRequest, desk_view, show
 
 
 @desk_view()
-def attachment(request: HttpRequest, pk: int) -> HttpResponse:
+def attachment(request: DeskRequest, pk: int) -> HttpResponse:
     """A file of an entry; `?ver=1` shows a picture, drawn anew."""
-    entries = ThreadEntry.objects.visible_to(request.user)  # type: ignore[arg-type]
+    entries = ThreadEntry.objects.visible_to(request.user)
     files = EntryAttachment.objects.filter(entry__in=entries).select_related("file")
     return file_response(get_object_or_404(files, pk=pk).file, show=request.GET.get("ver") == "1")
 
 
 @desk_view()
-def draft_file(request: HttpRequest, pk: int) -> HttpResponse:
+def draft_file(request: DeskRequest, pk: int) -> HttpResponse:
     """A file of an own draft, on a ticket the person may still read."""
-    tickets = Ticket.objects.visible_to(request.user)  # type: ignore[arg-type]
+    tickets = Ticket.objects.visible_to(request.user)
     files = DraftFile.objects.filter(draft__user=request.user, draft__ticket__in=tickets).select_related(
         "file"
     )
@@ -30,7 +30,7 @@ def draft_file(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @desk_view()
-def original(request: HttpRequest, pk: int) -> HttpResponse:
+def original(request: DeskRequest, pk: int) -> HttpResponse:
     """The whole mail behind an entry: its headers, and a sandboxed frame for the rest."""
     entry = _entry(request, pk)
     mail = original_mail.read_whole(entry)
@@ -45,7 +45,7 @@ def original(request: HttpRequest, pk: int) -> HttpResponse:
 
 @xframe_options_sameorigin
 @desk_view()
-def original_frame(request: HttpRequest, pk: int) -> HttpResponse:
+def original_frame(request: DeskRequest, pk: int) -> HttpResponse:
     """The mail itself, for the frame: runs nothing, loads nothing but the pictures that came with it."""
     entry = _entry(request, pk)
     response = HttpResponse(original_mail.frame_document(entry, original_mail.read_whole(entry)))
@@ -56,14 +56,14 @@ def original_frame(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @desk_view()
-def original_raw(request: HttpRequest, pk: int) -> HttpResponse:
+def original_raw(request: DeskRequest, pk: int) -> HttpResponse:
     """The mail byte for byte, as a download."""
     entry = _entry(request, pk)
     return bytes_response(original_mail.raw_of(entry), name=f"{entry.ticket.protocol}-{entry.pk}.eml")
 
 
-def _entry(request: HttpRequest, pk: int) -> ThreadEntry:
-    entries = ThreadEntry.objects.visible_to(request.user)  # type: ignore[arg-type]
+def _entry(request: DeskRequest, pk: int) -> ThreadEntry:
+    entries = ThreadEntry.objects.visible_to(request.user)
     return get_object_or_404(entries.select_related("ticket", "inbound__channel"), pk=pk)
 
 

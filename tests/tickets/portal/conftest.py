@@ -19,14 +19,19 @@ def link_in(row: OutboundMessage) -> str:
     return LINK.search(mail.get_body(("plain",)).get_content())[1]
 
 
+def link_to(ticket) -> str:
+    """Return the path of the link in the newest mail to the ticket's customer."""
+    mails = EntryDelivery.objects.filter(entry__ticket=ticket, contact=ticket.contact).values("outbound")
+    return link_in(OutboundMessage.objects.filter(pk__in=mails).order_by("-id")[0])
+
+
 @pytest.fixture
 def enter():
     """Open a ticket's page as its customer does, by the newest mail about it; returns the browser and the path."""
 
     def run(ticket, client: Client | None = None) -> tuple[Client, str]:
         client = client or Client()
-        mails = EntryDelivery.objects.filter(entry__ticket=ticket, contact=ticket.contact).values("outbound")
-        answer = client.get(link_in(OutboundMessage.objects.filter(pk__in=mails).order_by("-id")[0]))
+        answer = client.get(link_to(ticket))
         assert answer.status_code == 302
         return client, answer["Location"]
 

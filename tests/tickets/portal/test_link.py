@@ -155,3 +155,12 @@ def test_dead_link_page_offers_another_one(db):
     assert "Este link expirou" in page.content.decode()
     assert page["Referrer-Policy"] == "no-referrer"
     assert reverse("portal:renew") in page.content.decode()
+
+
+def test_cookie_is_secure_wherever_the_address_is(arrive, enter, settings):  # A16
+    ticket = arrive().ticket
+    client, _path = enter(ticket)
+    assert not client.cookies[COOKIE]["secure"]  # http on loopback only
+    settings.ON_LOOPBACK = False
+    client, _path = enter(ticket)
+    assert client.cookies[COOKIE]["secure"]
