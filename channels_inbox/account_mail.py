@@ -36,6 +36,6 @@ class OutboxBackend(BaseEmailBackend):
             payload=b"" if stand_in else message.message().as_bytes(),
             message_id=message_id,
             recipient="" if stand_in else recipient,
-            subject=message.subject,
+            subject=str(message.subject),
             withdrawn=stand_in,
         )

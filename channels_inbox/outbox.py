@@ -328,7 +328,8 @@ def try_rested() -> int:
     for channel in Channel.objects.filter(sending_paused_until__lte=AppNow()):
         waiting = sendable().filter(channel=channel, state="queued", attempts__gt=0, next_at__gt=AppNow())
         first = waiting.order_by("next_at", "id").values_list("pk", flat=True).first()
-        tried += OutboundMessage.objects.filter(pk=first, state="queued").update(next_at=AppNow())
+        if first is not None:
+            tried += OutboundMessage.objects.filter(pk=first, state="queued").update(next_at=AppNow())
     return tried
 
 

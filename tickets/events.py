@@ -76,7 +76,7 @@ def record(
     with connection.cursor() as cursor:
         cursor.execute(
             RECORD,
-            [ticket.pk, kind, actor and actor.pk, entry and entry.pk, Json(event.data), consumers],
+            [ticket.pk, kind, event.actor_id, event.entry_id, Json(event.data), consumers],
         )
         event.pk, event.at = cursor.fetchone()
     if consumers:

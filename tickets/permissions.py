@@ -6,7 +6,7 @@ Pages fetch through `visible_to(user)`, which ends here; actions ask `may(user, 
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from django.core.exceptions import PermissionDenied
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from helpdesk.people.models import User
     from tickets.models import Ticket
 
+Rows = TypeVar("Rows", bound=QuerySet[Any])
 DATA = Path(__file__).parent / "data"
 SECOND_FACTOR_ROLES = frozenset({"admin", "leader", "finance", "dpo"})
 
@@ -83,7 +84,7 @@ def may_in_department(user: Any, verb: str, department_id: int) -> bool:
     return scope.everywhere or department_id in scope.departments
 
 
-def tickets_with(queryset: QuerySet, user: Any, verb: str) -> QuerySet:
+def tickets_with(queryset: Rows, user: Any, verb: str) -> Rows:
     """Narrow a ticket queryset to what `verb` reaches for the user."""
     scope = scope_of(user, verb)
     if scope.everywhere:
@@ -94,7 +95,7 @@ def tickets_with(queryset: QuerySet, user: Any, verb: str) -> QuerySet:
     return queryset.filter(allowed) if scope else queryset.none()
 
 
-def departments_with(queryset: QuerySet, user: Any, verb: str) -> QuerySet:
+def departments_with(queryset: Rows, user: Any, verb: str) -> Rows:
     """Narrow a department queryset to those `verb` reaches for the user."""
     scope = scope_of(user, verb)
     return queryset if scope.everywhere else queryset.filter(pk__in=scope.departments)

@@ -57,12 +57,16 @@ def jitter(seconds: float) -> float:
     return seconds * random.uniform(0.5, 1.5)  # noqa: S311  (spread, not secrecy)
 
 
-class DurableQuerySet(models.QuerySet):
+class DurableQuerySet(models.QuerySet[Any]):
     """Queries shared by every durable row."""
+
+    @property
+    def _row(self) -> "type[DurableRow]":
+        return self.model
 
     def due(self) -> Self:
         """Rows that wait and whose moment has come, oldest first."""
-        return self.filter(state=self.model.WAITING, next_at__lte=AppNow()).order_by("next_at", "id")
+        return self.filter(state=self._row.WAITING, next_at__lte=AppNow()).order_by("next_at", "id")
 
     def claim(self, limit: int, *, related: Sequence[str] = ()) -> list:
         """Claim up to `limit` due rows of this queryset in one own transaction; return them.
@@ -79,15 +83,15 @@ class DurableQuerySet(models.QuerySet):
             )
             if not picked:
                 return []
-            self.model.objects.filter(pk__in=picked).update(
-                state=self.model.CLAIMED,
+            self._row.objects.filter(pk__in=picked).update(
+                state=self._row.CLAIMED,
                 attempts=F("attempts") + 1,
                 lease_until=in_seconds(settings.LEASE_SECONDS),
                 next_at=in_seconds(settings.LEASE_SECONDS),
                 lease_token=token,
             )
         crash_point("after_claim")
-        rows = self.model.objects.filter(pk__in=picked, lease_token=token).order_by("id")
+        rows = self._row.objects.filter(pk__in=picked, lease_token=token).order_by("id")
         return list(rows.select_related(*related) if related else rows)
 
 

@@ -193,7 +193,7 @@ class Contact(models.Model):
         indexes = [models.Index(fields=["organization"], name="contact_by_organization")]
 
     def __str__(self) -> str:
-        return self.name or _("no name")
+        return self.name or str(_("no name"))
 
     @property
     def first_name(self) -> str:
