@@ -4,9 +4,11 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.urls import reverse
 from django.utils import translation
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from channels_inbox.models import Channel, InboundMessage
+from channels_inbox.watch import trouble_sentence
 from helpdesk.people.models import User
 from tickets.models import Role, SystemText
 from tickets.placeholders import render
@@ -38,22 +40,31 @@ def channel_silent(channel: Channel, *, over: bool) -> None:
     for person in administrators():
         with translation.override(person.language):
             send_mail(
-                _("%(channel)s flows again") % {"channel": channel.name}
-                if over
-                else _("Mail of %(channel)s stopped arriving") % {"channel": channel.name},
-                _("Messages arrive again. Nothing to do.")
-                if over
-                else _silence_text(channel, person.language),
+                _("%(channel)s flows again") % {"channel": channel.name} if over else _alarm_subject(channel),
+                _("Messages arrive again. Nothing to do.") if over else _alarm_text(channel, person.language),
                 settings.DEFAULT_FROM_EMAIL,
                 [person.email],
             )
+
+
+def _alarm_subject(channel: Channel) -> str:
+    if channel.alarm_reason in {Channel.Alarm.REFUSED, Channel.Alarm.SENDING, Channel.Alarm.PROBE}:
+        return trouble_sentence(channel)
+    return _("Mail of %(channel)s stopped arriving") % {"channel": channel.name}
+
+
+def _alarm_text(channel: Channel, language: str) -> str:
+    """The company's own text where mail stopped arriving; where mail cannot leave, a sentence that says so."""
+    if channel.alarm_reason == Channel.Alarm.SENDING:
+        return trouble_sentence(channel)
+    return _silence_text(channel, language)
 
 
 def _silence_text(channel: Channel, language: str) -> str:
     row = SystemText.objects.filter(key="emails_pararam", language=language).first()
     row = row or SystemText.objects.filter(key="emails_pararam").first()
     since = channel.failing_since or channel.last_inbound_at
-    moment = since.strftime("%d/%m %Hh%M") if since else ""
+    moment = localtime(since).strftime("%d/%m %Hh%M") if since else ""
     values = {"channel.name": channel.name, "channel.last_inbound": moment}
     text = render(row.text, values) if row else channel.name
     return f"{text}\n\n{channel.last_error}".strip()

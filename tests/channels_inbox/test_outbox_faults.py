@@ -185,7 +185,10 @@ def test_server_without_starttls_gets_no_password(smtp, road):
     assert smtp.taken == []
 
 
-def test_refused_password_rests_the_channel_and_keeps_the_message(authority, road, settings, travel):
+def test_refused_password_rests_the_channel_and_keeps_the_message(
+    authority, road, settings, travel, person, mailoutbox
+):
+    person("ana", "admin", None)
     settings.EXTRA_CA_FILE = authority.cafile
     with running_smtp(tls=authority.server_context(name="smtp"), auth=True) as server:
         channel = road(server, smtp_security="tls", user=USER, password="senha-errada")
@@ -197,6 +200,8 @@ def test_refused_password_rests_the_channel_and_keeps_the_message(authority, roa
         assert [each.alarm_reason for each in watch.troubled_channels()] == ["sending"]  # people are told
         watch.check_channels()
         assert watch.troubled_channels()
+        assert [letter.to for letter in mailoutbox] == [["ana@equipe.example"]]
+        assert "recusa as credenciais" in mailoutbox[0].subject
         travel(hours=30)  # older than the 24 h after which other messages fail
         run(row)
         assert row.state == QUEUED

@@ -56,6 +56,7 @@ def test_alarm_goes_to_admins_by_another_channel_and_ends_once(broken, travel, s
     alarm = notices()[0]
     assert alarm.recipient == "ana@equipe.example"
     assert alarm.channel is None  # never by the broken channel
+    assert "pararam de chegar" in alarm.subject
     assert watch.trouble_sentence(watch.troubled_channels()[0])
     broken.refresh_from_db()
     broken.options["imap_port"] = scripted.tls_port
