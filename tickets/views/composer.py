@@ -36,13 +36,15 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
     clean = form.cleaned_data
     if clean["key"] and ThreadEntry.objects.filter(idem_key=_key(request, ticket, clean)).exists():
         return HttpResponse(status=204)  # a save that was on its way when the message was sent
-    facts = {"kind": clean["kind"], "text": clean["text"].replace("\x00", ""), "to_all": clean["to_all"]}
+    facts = {
+        "kind": clean["kind"],
+        "text": clean["text"].replace("\x00", ""),
+        "to_all": clean["to_all"],
+        "base_entry_id": clean["base"],
+    }
     mine = Draft.objects.filter(user=request.user, ticket=ticket)
     if clean["text"].strip():
-        begun = {**facts, "base_entry_id": clean["base"]}
-        Draft.objects.update_or_create(
-            user=request.user, ticket=ticket, defaults=facts, create_defaults=begun
-        )
+        Draft.objects.update_or_create(user=request.user, ticket=ticket, defaults=facts)
     else:
         mine.filter(files=None).delete()
         mine.update(**facts)

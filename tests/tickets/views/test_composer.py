@@ -86,9 +86,9 @@ def test_draft_outlives_logout_and_is_read_by_its_author_only(ticket, desk_of, u
     assert "Marina, vou ver" not in browser(person("caio")).get(f"{url}/").content.decode()
 
 
-def test_draft_keeps_the_entry_it_began_at_and_empties_away(ticket, desk_of, url):
+def test_draft_keeps_the_entry_its_author_had_read_and_empties_away(ticket, desk_of, url):
     desk_of.post(f"{url}/rascunho/", {"kind": "reply", "text": "a", "base": 7, "key": KEY})
-    desk_of.post(f"{url}/rascunho/", {"kind": "note", "text": "ab", "base": 99, "key": KEY})
+    desk_of.post(f"{url}/rascunho/", {"kind": "note", "text": "ab", "base": 7, "key": KEY})
     draft = Draft.objects.get()
     assert (draft.base_entry_id, draft.kind, draft.text) == (7, "note", "ab")
     desk_of.post(f"{url}/rascunho/", {"kind": "note", "text": "", "base": 7, "key": KEY})
@@ -231,3 +231,23 @@ def test_draft_of_a_withdrawn_reply_goes_before_what_was_begun(ticket, desk_of, 
     desk_of.post(f"{url}/rascunho/", {"kind": "reply", "text": "segunda", "base": 1, "key": "b" * 32})
     desk_of.post(f"{url}/respostas/{entry.pk}/desfazer/")
     assert Draft.objects.get().text == "primeira\n\nsegunda"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clicks_at_the_same_moment_send_one(ticket, url, browser, livia):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from django.db import connection
+
+    desks, values = [browser(livia) for _ in range(4)], message(ticket, then="waiting_customer")
+
+    def click(desk) -> int:
+        try:
+            return desk.post(f"{url}/enviar/", values).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(desks)) as pool:
+        assert list(pool.map(click, desks)) == [200] * len(desks)
+    assert ThreadEntry.objects.filter(kind="reply").count() == 1
+    assert OutboundMessage.objects.filter(purpose="reply").count() == 1
