@@ -65,17 +65,21 @@ def store_one(raw: bytes) -> None:
 
 
 @contextmanager
-def worker(home: Path, *, smtp_port: int) -> Iterator[Path]:
-    """Start the worker; yield the file whose content names the next step at which its process kills itself."""
+def worker(home: Path, *, smtp_port: int = 0, **more: str) -> Iterator[Path]:
+    """Start the worker; yield the file whose content names the next step at which its process kills itself.
+
+    Mail leaves by the server at `smtp_port`, and stays in the local mailbox without one; `more` is environment.
+    """
     crash = home / "crash"
-    environment = worker_environment() | {
-        "CRASH_AT": f"@{crash}",
-        "SWEEP_SECONDS": "1",
-        "SMTP_HOST": "127.0.0.1",
-        "SMTP_PORT": str(smtp_port),
-        "SMTP_SECURITY": "none",
-        "EGRESS_ALLOW": f"127.0.0.1:{smtp_port}",
-    }
+    environment = worker_environment() | {"CRASH_AT": f"@{crash}", "SWEEP_SECONDS": "1"}
+    if smtp_port:
+        environment |= {
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(smtp_port),
+            "SMTP_SECURITY": "none",
+            "EGRESS_ALLOW": f"127.0.0.1:{smtp_port}",
+        }
+    environment |= more
     command = [
         sys.executable, "-m", "celery", "-A", "helpdesk.celery", "worker", "-c", "2", "-O", "fair", "-B",
         "-s", str(home / "beat"), "-Q", ",".join(settings.CELERY_QUEUES_ALL), "--without-mingle", "--without-gossip",
