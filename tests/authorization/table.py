@@ -1,5 +1,6 @@
 """Reads the expected table and asks the product; `expected.yaml` explains its columns."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,14 @@ def data_for(row: dict[str, Any], things: Things) -> dict[str, Any]:
 
 
 def ask(
-    client: Client, method: str, path: str, data: dict[str, Any] | None = None, **headers: Any
+    client: Client,
+    method: str,
+    path: str,
+    data: dict[str, Any] | None = None,
+    *,
+    then: Callable[[], None] = lambda: None,
 ) -> HttpResponse:
-    """Send one request and undo what it did; rate limits are forgotten."""
+    """Send one request, look at the rows with `then`, and undo what it did; rate limits are forgotten."""
     cookies = client.cookies.output()
     kept = {name: morsel.value for name, morsel in client.cookies.items()}
     with transaction.atomic():

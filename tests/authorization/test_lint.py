@@ -50,14 +50,9 @@ def unguarded_fetches() -> set[tuple[str, str]]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Attribute) or node.attr == "visible_to":
                 continue
-            manager = node.value
-            if (
-                isinstance(manager, ast.Attribute)
-                and manager.attr == "objects"
-                and isinstance(manager.value, ast.Name)
-            ):
-                if manager.value.id in models:
-                    found.add((str(file.relative_to(ROOT)), manager.value.id))
+            name = ast.unparse(node.value).removesuffix(".objects")
+            if ast.unparse(node.value) == f"{name}.objects" and name in models:
+                found.add((str(file.relative_to(ROOT)), name))
     return found
 
 

@@ -59,15 +59,16 @@ def test_nothing_opens_before_the_second_factor(world: World, half: Client, rout
         assert (answer == "code") == (route.name not in OPEN_WITHOUT_FACTOR), (route.name, method, answer)
 
 
-EXTRA = {
-    "is_superuser": "1", "is_staff": "1", "is_active": "0", "password": "x", "security_stamp": "77", "date_joined": "2001-01-01",
-    "role": "admin", "memberships": "admin", "user": "1", "author": "1", "author_id": "1", "actor": "1", "contact": "1",
-    "contact_id": "1", "department_id": "1", "channel_id": "1", "created_at": "2001-01-01", "received_at": "2001-01-01",
-    "number": "1", "protocol": "01-1", "token": "x", "token_hash": "x", "id": "1", "pk": "1", "merged_into": "1", "imported": "1",
-    "demo": "1", "held": "0", "queue_key": "0", "last_entry_id": "0", "payload": "x", "recipient": "evil@x.example",
-    "message_id": "x", "idem_key": "x", "withdrawn": "1", "outgoing_paused": "1", "preset": "x", "guard_profile": "x",
-    "sealed_credentials": "x", "cursor": "x", "kind_": "note", "revoked_at": "2001-01-01", "language_": "en",
-}  # fmt: skip
+EXTRA = dict.fromkeys(
+    (
+        "is_superuser", "is_staff", "is_active", "password", "security_stamp", "role", "memberships", "user", "author",
+        "author_id", "actor", "contact", "contact_id", "department_id", "channel_id", "number", "protocol", "token",
+        "token_hash", "id", "pk", "merged_into", "imported", "demo", "held", "queue_key", "last_entry_id", "payload",
+        "recipient", "message_id", "idem_key", "withdrawn", "outgoing_paused", "preset", "guard_profile",
+        "sealed_credentials", "cursor", "groups", "user_permissions", "state",
+    ),
+    "1",
+) | dict.fromkeys(("created_at", "received_at", "date_joined", "revoked_at", "alarmed_at"), "2001-01-01")  # fmt: skip
 
 
 def snapshot() -> dict[str, Any]:
@@ -85,12 +86,12 @@ def snapshot() -> dict[str, Any]:
     )
     entries = ("id", "author_id", "contact_id", "inbound_id", "created_at", "kind", "message_id")
     return {
-        "tickets": list(Ticket.objects.order_by("id").values_list(*tickets)[:2]),
-        "entries": list(ThreadEntry.objects.order_by("id").values_list(*entries)[:8]),
+        "tickets": list(Ticket.objects.order_by("id").values_list(*tickets)),
+        "entries": list(ThreadEntry.objects.order_by("id").values_list(*entries)),
         "users": list(
             User.objects.order_by("id").values_list("id", "email", "password", "is_superuser", "date_joined")
         ),
-        "contacts": list(Contact.objects.order_by("id").values_list("id", "created_at")[:4]),
+        "contacts": list(Contact.objects.order_by("id").values_list("id", "created_at")),
         "site": list(SiteSettings.objects.values_list("id", "preset", "guard_profile", "outgoing_paused")),
         "channels": list(Channel.objects.order_by("id").values_list("id", "kind", "cursor", "alarmed_at")),
         "departments": list(Department.objects.order_by("id").values_list("id", "key")),
@@ -103,10 +104,7 @@ def snapshot() -> dict[str, Any]:
             ]
         ),
         "roles": list(Membership.objects.order_by("id").values_list()),
-        "tokens": [
-            bytes(each)
-            for each in TrackingToken.objects.order_by("id").values_list("token_hash", flat=True)[:4]
-        ],
+        "tokens": [(each.pk, bytes(each.token_hash)) for each in TrackingToken.objects.order_by("id")],
     }
 
 
@@ -137,4 +135,6 @@ def test_fields_nobody_offered_change_nothing(world: World, route: Route, role: 
     assert answer.status_code < 500
     if route.name == "admin:people_user_change":  # roles are what that form is for
         del before["roles"], after["roles"]
-    assert after == before
+    known = {name: {row[0] for row in rows} for name, rows in before.items()}
+    stands = {name: [row for row in rows if row[0] in known[name]] for name, rows in after.items()}
+    assert stands == before  # rows the form itself made do not count
