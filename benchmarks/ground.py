@@ -20,12 +20,11 @@ def installation() -> Iterator[None]:
     home.chmod(0o755)
     servers = []
     try:
-        if "DATABASE_URL" not in os.environ:
-            servers.append(start_postgres(home / "pg", durable=True))
-            os.environ["DATABASE_URL"] = servers[-1].url
-        if "REDIS_URL" not in os.environ:
-            servers.append(start_valkey(home / "valkey"))
-            os.environ["REDIS_URL"] = servers[-1].url
+        for name, start in (("DATABASE_URL", start_postgres), ("REDIS_URL", start_valkey)):
+            given = os.environ.get(f"BENCH_{name}")  # never the product's own: a benchmark fills what it is given
+            if not given:
+                servers.append(start(home / name.lower()))
+            os.environ[name] = given or servers[-1].url
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
         os.environ.setdefault("ENCRYPTION_KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
         os.environ["DATA_DIR"] = str(home / "data")

@@ -34,12 +34,12 @@ def store(
     with transaction.atomic():
         known = _known(channel, rows)
         fresh = {bytes(row.fingerprint): row for row in rows if bytes(row.fingerprint) not in known}
-        InboundMessage.objects.bulk_create(rows, ignore_conflicts=True)
         new = len(fresh)
-        if rows or channel_changes:
+        if rows or channel_changes:  # first: two that store the same mails wait here, not in a circle
             _update_channel(
                 channel, fence=fence, **channel_changes, **({"last_inbound_at": AppNow()} if new else {})
             )
+        InboundMessage.objects.bulk_create(rows, ignore_conflicts=True)
         for row in fresh.values():
             if row.state == InboundMessage.DEAD:
                 get_desk().inbound_died(row)

@@ -260,17 +260,25 @@ class ParsedEmail:
 
     @cached_property
     def safe_html(self) -> str:
-        """HTML that can stand on a page (A01); pictures by content id are left out, see `clean_html`."""
+        """The whole HTML, fit to stand on a page (A01); pictures by content id are left out, see `clean_html`."""
         return self.clean_html({})
+
+    @cached_property
+    def safe_reply_html(self) -> str:
+        """The visible reply's HTML, fit to stand on a page; '' when the mail has no HTML."""
+        return self._clean(self.visible_reply.html, {}) if self.html else ""
 
     def clean_html(self, cid_urls: Mapping[str, str]) -> str:
         """Cleaned HTML with inline pictures at the given urls; plain text when the cleaner cannot cope."""
+        return self._clean(self.html, cid_urls)
+
+    def _clean(self, html: str, cid_urls: Mapping[str, str]) -> str:
         from helpdesk.lib.html import clean_mail_html
 
-        if not self.html:
+        if not html:
             return ""
         try:
-            return clean_mail_html(self.html, cid_urls=cid_urls).html
+            return clean_mail_html(html, cid_urls=cid_urls).html
         except Exception:
             logger.exception("The HTML of a mail could not be cleaned")
             self._flag("unreadable:safe_html")

@@ -13,7 +13,7 @@ from tickets.permissions import may, may_in_department, require
 def assign(ticket: Ticket, *, actor: User, to: User | None) -> Ticket:
     """Give a ticket to an agent who may work it, or to nobody. Raises `PermissionDenied`."""
     with transaction.atomic():
-        ticket = Ticket.objects.select_for_update().get(pk=ticket.pk)
+        ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.pk)
         require(actor, "ticket_assign", ticket)
         if to is not None and not may(to, "ticket_reply", ticket):
             raise PermissionDenied("the person has no right in this department")
@@ -32,7 +32,11 @@ def move_to_department(ticket: Ticket, *, actor: User, to: Department) -> Ticket
     An agent who has no right there loses the ticket. Raises `PermissionDenied`.
     """
     with transaction.atomic():
-        ticket = Ticket.objects.select_for_update(of=("self",)).select_related("department").get(pk=ticket.pk)
+        ticket = (
+            Ticket.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("department")
+            .get(pk=ticket.pk)
+        )
         require(actor, "ticket_assign", ticket)
         if not may_in_department(actor, "ticket_assign", to.pk):
             raise PermissionDenied("no right in the target department")

@@ -45,7 +45,7 @@ def _ticket_of(sent: OutboundMessage | None, parsed: ParsedMessage) -> Ticket | 
     else:
         named = MailReference.objects.filter(message_id__in=parsed.references[:10], own=True)
         ticket_id = named.values_list("ticket_id", flat=True).first()
-    return Ticket.objects.select_for_update().filter(pk=ticket_id).first() if ticket_id else None
+    return Ticket.objects.select_for_update(no_key=True).filter(pk=ticket_id).first() if ticket_id else None
 
 
 def mark_address(outbound: OutboundMessage) -> None:

@@ -294,6 +294,7 @@ def send(
         cc=tuple(cc),
         attachments=tuple(each.file for each in entry.attachments.select_related("file")),
         references=mail_out.known_references(ticket),
+        written_at=entry.created_at,
         automatic=entry.kind == ThreadEntry.Kind.AUTO,
         markdown=entry.kind == ThreadEntry.Kind.REPLY,
         names_recipients=not neutral,

@@ -15,10 +15,10 @@ def join(ticket: Ticket, *, actor: User) -> Ticket:
     Needs the right to reply on both tickets (A08). Raises `PermissionDenied`; `ValueError` when nothing is proposed.
     """
     with transaction.atomic():
-        ticket = Ticket.objects.select_for_update().get(pk=ticket.pk)
+        ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.pk)
         if ticket.possible_follow_up_of_id is None or ticket.merged_into_id:
             raise ValueError("no possible follow-up")
-        target = Ticket.objects.select_for_update().get(pk=ticket.possible_follow_up_of_id)
+        target = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.possible_follow_up_of_id)
         require(actor, "ticket_merge", ticket)
         require(actor, "ticket_merge", target)
         moved = list(ticket.entries.order_by("id"))
@@ -66,7 +66,7 @@ def reconsider(ticket: Ticket, *, actor: User) -> Ticket:
 
 def _decide(ticket: Ticket, *, actor: User, decision: str) -> Ticket:
     with transaction.atomic():
-        ticket = Ticket.objects.select_for_update().get(pk=ticket.pk)
+        ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.pk)
         require(actor, "ticket_reply", ticket)
         if (
             ticket.possible_follow_up_of_id is None

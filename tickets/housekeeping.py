@@ -23,9 +23,9 @@ def sweep_tickets() -> int:
         old = Ticket.objects.filter(
             status=Status.RESOLVED, merged_into=None, resolved_at__lt=AppNow() - timedelta(days=3)
         )
-        for ticket in old.select_related("department").select_for_update(of=("self",), skip_locked=True)[
-            :BATCH
-        ]:
+        for ticket in old.select_related("department").select_for_update(
+            no_key=True, of=("self",), skip_locked=True
+        )[:BATCH]:
             calendar = calendar_of(ticket.department, site=site)
             if ticket.resolved_at and now >= calendar.add_business_days(
                 ticket.resolved_at, RESOLVED_TO_CLOSED_BUSINESS_DAYS

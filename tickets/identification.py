@@ -17,8 +17,9 @@ def identify_customer(
     """
     require(actor, "contact_write")
     with transaction.atomic():
-        ticket = Ticket.objects.select_for_update().get(pk=ticket.pk)
-        contact = Contact.objects.select_for_update().get(pk=ticket.contact_id)
+        # The person before the ticket, as everywhere: a mail of that person may be arriving.
+        contact = Contact.objects.select_for_update(no_key=True).get(pk=ticket.contact_id)
+        ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.pk)
         contact.name = " ".join(name.split())[:200]
         contact.organization = _company(organization)
         contact.not_a_customer = not_a_customer and contact.organization is None

@@ -49,6 +49,8 @@ def take(inbound: InboundMessage, parsed: ParsedMessage) -> bool:
         inbound=inbound,
         opened=opened,
     )
+    if not opened and says_stopped(parsed):
+        lifecycle.mark_stopped(ticket)
     if copied and not ticket.held:
         add_copied(ticket, copied)
     return True
@@ -67,15 +69,20 @@ def open_for(
         subject=parsed.subject,
         now=now,
         channel=inbound.channel,
-        acknowledge=not parsed.automatic and not inbound.imported,
+        acknowledge=not (parsed.automatic or parsed.wants_no_answer or inbound.imported),
         imported=inbound.imported,
-        stopped=parsed.text.strip().strip(".!«»\"' ").upper() == STOPPED_WORD,
+        stopped=says_stopped(parsed),
         held=parsed.sender_unverified or parsed.sender is None,
         possible_follow_up_of_id=match.candidate_id,
         hinted_protocol=match.hint,
         unanswered=not parsed.automatic,
         preview=conversation.preview_of(parsed.text),
     )
+
+
+def says_stopped(parsed: ParsedMessage) -> bool:
+    """Whether the whole message is the one word that takes a ticket to the top (rt0)."""
+    return parsed.text.strip().strip(".!«»\"' ").upper() == STOPPED_WORD
 
 
 def department_of(channel: Channel) -> Department:

@@ -200,6 +200,16 @@ def restore(ticket: Ticket, facts: dict[str, Any]) -> None:
     ticket.save(update_fields=[*facts, "queue_key"])
 
 
+def mark_stopped(ticket: Ticket) -> None:
+    """The customer's operation stopped: the ticket, locked by the caller, goes to the top as critical (R-016)."""
+    if ticket.operation_stopped or ticket.finished:
+        return
+    ticket.operation_stopped, ticket.priority = True, Priority.CRITICAL
+    requeue(ticket)
+    ticket.save(update_fields=["operation_stopped", "priority", "queue_key"])
+    events.record("priority_changed", ticket, data={"to": Priority.CRITICAL})
+
+
 def merge_away(ticket: Ticket, target: Ticket, *, actor: User) -> None:
     """Finish a ticket as a duplicate of another (D.8 extra move); both are locked by the caller."""
     ticket.merged_into, ticket.follow_up_decision = target, "joined"

@@ -43,7 +43,7 @@ def answer(parsed: ParsedMessage) -> bool:
     address = ContactAddress.objects.filter(kind="email", value=wanted).first()
     if address is None:
         return False
-    contact = Contact.objects.select_for_update().get(pk=address.contact_id)
+    contact = Contact.objects.select_for_update(no_key=True).get(pk=address.contact_id)
     ticket = _ticket_for(contact, parsed.hint_text)
     if ticket is None or _had_enough(contact):
         return False

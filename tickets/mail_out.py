@@ -4,7 +4,8 @@ Every recipient gets an own message with the same To and Cc, an own signed Messa
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -48,6 +49,7 @@ class Outgoing:
     cc: tuple[Recipient, ...] = ()
     attachments: tuple[MessageAttachment, ...] = ()
     references: tuple[str, ...] = ()
+    written_at: datetime = field(default_factory=timezone.now)
     automatic: bool = False
     markdown: bool = True
     names_recipients: bool = True
@@ -129,7 +131,7 @@ def _set_headers(message: EmailMessage, outgoing: Outgoing, recipient: Recipient
         outgoing.sender_name, reply_address(channel.address, ticket.pk, recipient.contact.pk)
     )
     message["Subject"] = clean_header(outgoing.subject)
-    message["Date"] = format_datetime(timezone.now())
+    message["Date"] = format_datetime(outgoing.written_at)
     message["Message-ID"] = f"<{message_id}>"
     if outgoing.references:
         message["In-Reply-To"] = f"<{outgoing.references[-1]}>"

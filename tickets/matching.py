@@ -70,9 +70,9 @@ def _referenced(parsed: ParsedMessage) -> tuple[list[int], list[int]]:
 
 def _joinable(ticket_id: int, *, now: datetime) -> Match:
     """Lock the ticket (or the one it was merged into); a closed one is joined for seven days only (R-006)."""
-    ticket = Ticket.objects.select_for_update().get(pk=ticket_id)
+    ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket_id)
     if ticket.merged_into_id:
-        ticket = Ticket.objects.select_for_update().get(pk=ticket.merged_into_id)
+        ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.merged_into_id)
     if (
         ticket.status == Status.CLOSED
         and ticket.closed_at

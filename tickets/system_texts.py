@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from django.conf import settings
 from django.db.models import Q
+from django.urls import reverse
 
 from channels_inbox.models import Channel
 from helpdesk.people.models import Contact, User
@@ -47,7 +48,7 @@ def values_for(
         "ticket.subject": ticket.subject,
         "ticket.status": ticket.get_status_display(),
         "ticket.tracking_url": LINK_MARK,
-        "ticket.agent_url": f"{settings.BASE_URL}/t/{ticket.pk}/",
+        "ticket.agent_url": settings.BASE_URL + reverse("tickets:ticket", args=[ticket.pk]),
         "agent.name": agent.name if agent else "",
         "agent.first_name": agent.first_name if agent else "",
         "department.name": ticket.department.label,

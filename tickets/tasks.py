@@ -26,3 +26,11 @@ def sweep_desk() -> None:
     if Reaction.objects.all().due().exists():
         ring_quietly(react)
     sweep_tickets()
+
+
+@shared_task
+def tidy() -> None:
+    """Every hour: forget sessions that ended by their age."""
+    from helpdesk.people.access import forget_expired_sessions
+
+    forget_expired_sessions()

@@ -14,7 +14,7 @@ from tickets.permissions import require
 def set_trio(ticket: Ticket, *, actor: User, now: str, next_step: str, when: datetime | None) -> Ticket:
     """Write the three fields; the customer's page shows them at once. Raises `PermissionDenied`."""
     with transaction.atomic():
-        ticket = Ticket.objects.select_for_update().get(pk=ticket.pk)
+        ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.pk)
         require(actor, "ticket_reply", ticket)
         wanted = (now.strip()[:300], next_step.strip()[:300], when)
         if wanted == (ticket.now, ticket.next_step, ticket.when):

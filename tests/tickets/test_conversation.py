@@ -136,7 +136,12 @@ def test_the_stranger_is_never_echoed_and_three_an_hour_is_all(arrive):
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Auto-Submitted": "auto-replied"}, {"Precedence": "bulk"}, {"X-Autoreply": "yes"}, {"Return-Path": "<>"}],
+    [
+        {"Auto-Submitted": "auto-replied"},
+        {"Precedence": "bulk"},
+        {"X-Autoreply": "yes"},
+        {"Return-Path": "<>"},
+    ],
 )
 def test_a_robot_is_never_answered(arrive, headers):
     #
@@ -151,7 +156,9 @@ def test_an_automatic_answer_joins_but_never_reopens(arrive, person, travel):
     conversation.reply(ticket, actor=livia, text="Feito.", then="resolved")
     reply = OutboundMessage.objects.get(purpose="reply")
     entry = arrive(
-        subject="Resposta automática: férias", in_reply_to=reply.message_id, headers={"Auto-Submitted": "auto-replied"}
+        subject="Resposta automática: férias",
+        in_reply_to=reply.message_id,
+        headers={"Auto-Submitted": "auto-replied"},
     )
     ticket.refresh_from_db()
     assert (entry.ticket_id, ticket.status, ticket.unanswered) == (ticket.pk, "resolved", False)
@@ -167,3 +174,26 @@ def test_header_footer_and_variables_are_escaped_in_html(arrive, person):
     assert "&lt;a href" in html
     assert "<b>x</b>" not in html
     assert "{{7*7}}" in html
+
+
+def test_the_quote_of_an_html_mail_does_not_stand_on_the_page(arrive):
+    #
+    html = (
+        "<p>Palavra nova</p><div class=gmail_quote><div class=gmail_attr>Em ter., 17 de nov. de 2026 às 09:41, "
+        "Suporte &lt;suporte@presteza.example&gt; escreveu:</div><blockquote>Palavra antiga</blockquote></div>"
+    )
+    entry = arrive(text="Palavra nova\n\nEm ter., 17 de nov. de 2026 às 09:41, Suporte escreveu:\n> Palavra antiga", html=html)
+    assert "Palavra nova" in entry.html
+    assert "antiga" not in entry.html
+    assert entry.has_original
+
+
+def test_the_one_word_takes_a_waiting_ticket_to_the_top(arrive):
+    # what the text outside opening hours asks for
+    first = arrive()
+    before = first.ticket.queue_key
+    again = arrive(text="Parou!", in_reply_to=first.message_id)
+    ticket = again.ticket
+    ticket.refresh_from_db()
+    assert (ticket.pk, ticket.operation_stopped, ticket.priority) == (first.ticket_id, True, "critica")
+    assert ticket.queue_key < before

@@ -24,13 +24,17 @@ TABLE = yaml.safe_load((DATA / "statuses.yaml").read_text(encoding="utf-8"))
 def ticket(desk):
     with transaction.atomic():
         contact, _created = identify("email", "marina@trigal.example", name="Marina Prado")
-        return open_ticket(contact=contact, department=Department.objects.get(key="suporte"), subject="Nota", now=app_now())
+        return open_ticket(
+            contact=contact, department=Department.objects.get(key="suporte"), subject="Nota", now=app_now()
+        )
 
 
 def force(ticket: Ticket, status: str) -> Ticket:
     """Put a ticket into a status by the back door, to try every move from it."""
     outcome = "resolvido" if status in {"resolved", "closed"} else ""
-    Ticket.objects.filter(pk=ticket.pk).update(status=status, outcome=outcome, resolved_at=app_now(), closed_at=app_now())
+    Ticket.objects.filter(pk=ticket.pk).update(
+        status=status, outcome=outcome, resolved_at=app_now(), closed_at=app_now()
+    )
     ticket.refresh_from_db()
     return ticket
 

@@ -23,7 +23,10 @@ def test_known_variables_blocks_and_fallbacks():
     text = "Olá, {{contact.first_name}}.[[if has_oncall]] Plantão.[[end]][[if not has_oncall]] Topo da fila.[[end]]"
     check(text)
     assert render(text, {}) == "Olá, cliente. Topo da fila."
-    assert render(text, {"contact.first_name": "Marina"}, conditions=frozenset({"has_oncall"})) == "Olá, Marina. Plantão."
+    assert (
+        render(text, {"contact.first_name": "Marina"}, conditions=frozenset({"has_oncall"}))
+        == "Olá, Marina. Plantão."
+    )
 
 
 def test_values_are_never_interpreted_again():

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.urls import NoReverseMatch, reverse
 
+from channels_inbox.watch import trouble_sentence, troubled_channels
 from tickets.forms import ListForm
 from tickets.models import Department, Ticket
 from tickets.models.ticket import Status
@@ -18,7 +19,7 @@ from tickets.views.access import DeskRequest, desk_view, show
 @desk_view()
 def queue(request: DeskRequest) -> HttpResponse:
     """The desk with nothing open: rail and list."""
-    return show(request, "tickets/queue.html", frame(request))
+    return show(request, "tickets/queue.html", {**frame(request), "troubles": troubles_for(request)})
 
 
 @desk_view()
@@ -79,12 +80,20 @@ def frame(request: DeskRequest, *, ticket: Ticket | None = None) -> dict[str, An
     }
 
 
+def troubles_for(request: DeskRequest) -> list[str]:
+    """Return what is wrong with the channels, said to those who can mend it (R-149)."""
+    if not may(request.user, "settings_write"):
+        return []
+    return [trouble_sentence(channel) for channel in troubled_channels()]
+
+
 def list_values(request: DeskRequest, *, current: int | None) -> dict[str, Any]:
     """Return the values of the list fragment."""
     selection = ListForm(request.GET).selection()
     departments = departments_of(request)
     counts = counters(request.user, departments, selection)
-    return _list(request, selection, departments, counts, current=current)
+    values = _list(request, selection, departments, counts, current=current)
+    return {**values, "troubles": troubles_for(request)}
 
 
 def departments_of(request: DeskRequest) -> list[Department]:
