@@ -1,15 +1,20 @@
 """Decides whom the desk wakes when messages stop: administrators, by account mail (R-149, reliability 1.2)."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.core.mail import send_mail
+from django.db import transaction
 from django.urls import reverse
 from django.utils import translation
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from channels_inbox.models import Channel, InboundMessage
+from channels_inbox.models import Channel, InboundMessage, OutboundMessage
 from channels_inbox.watch import trouble_sentence
-from helpdesk.people.models import User
+from helpdesk.lib.clock import AppNow
+from helpdesk.people.audit import record
+from helpdesk.people.models import AuditEntry, User
 from tickets.models import Role, SystemText
 from tickets.placeholders import render
 
@@ -30,6 +35,40 @@ def message_died(inbound: InboundMessage) -> None:
                 _("A message could not be read"),
                 _("A message of %(channel)s could not be turned into a ticket. It is kept: %(link)s")
                 % {"channel": inbound.channel.name, "link": link},
+                settings.DEFAULT_FROM_EMAIL,
+                [person.email],
+            )
+
+
+UNCERTAIN_MINUTES = 30
+
+
+def uncertain_too_long() -> int:
+    """Tell administrators of replies nobody knows the fate of for 30 minutes, once each; return how many.
+
+    The audit trail remembers who was told, so that two sweeps tell once.
+    """
+    long_ago = AppNow() - timedelta(minutes=UNCERTAIN_MINUTES)
+    told = 0
+    rows = OutboundMessage.objects.filter(state=OutboundMessage.UNCERTAIN, handed_at__lt=long_ago, purpose="reply")
+    for row in rows.order_by("id")[:20]:
+        if AuditEntry.objects.filter(kind="delivery_uncertain", subject=str(row.pk)).exists():
+            continue
+        with transaction.atomic():
+            record("delivery_uncertain", subject=str(row.pk))
+            _tell_uncertain(row)
+        told += 1
+    return told
+
+
+def _tell_uncertain(row: OutboundMessage) -> None:
+    link = settings.BASE_URL + reverse("admin:channels_inbox_outboundmessage_changelist") + "?state=uncertain"
+    for person in administrators():
+        with translation.override(person.language):
+            send_mail(
+                _("It is not known whether a reply arrived"),
+                _("The connection ended while a reply to %(recipient)s was leaving. Say what happened: %(link)s")
+                % {"recipient": row.recipient, "link": link},
                 settings.DEFAULT_FROM_EMAIL,
                 [person.email],
             )

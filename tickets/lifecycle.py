@@ -155,6 +155,8 @@ def _set_status(ticket: Ticket, to: str, *, outcome: str, now: datetime) -> None
         ticket.closed_at = now
     else:
         ticket.outcome, ticket.resolved_at, ticket.closed_at = "", None, None
+        if to == Status.WAITING_CUSTOMER:  # whoever says that the customer's turn has come has answered
+            ticket.unanswered, ticket.waiting_since = False, None
     requeue(ticket)
     ticket.save(
         update_fields=[

@@ -102,7 +102,7 @@ def _send_acknowledgement(event: TicketEvent, policy: ChannelPolicy, address: st
         ticket=ticket, kind=ThreadEntry.Kind.AUTO, channel=ticket.channel, text=text, automatic=True,
         idem_key=f"ack:{event.pk}", created_at=now,
     )  # fmt: skip
-    send(entry, ticket, to=[Recipient(ticket.contact, address)], neutral=_is_form(ticket))
+    send(entry, ticket, to=[Recipient(ticket.contact, address)], neutral=True)
     live.publish(event)
 
 

@@ -19,6 +19,7 @@ def react() -> None:
 @shared_task
 def sweep_desk() -> None:
     """Every 15 s: take back reactions of dead workers, ring for what is due, close what is resolved long enough."""
+    from tickets.alarms import uncertain_too_long
     from tickets.housekeeping import sweep_tickets
     from tickets.models import Reaction
 
@@ -26,6 +27,7 @@ def sweep_desk() -> None:
     if Reaction.objects.all().due().exists():
         ring_quietly(react)
     sweep_tickets()
+    uncertain_too_long()
 
 
 @shared_task

@@ -131,6 +131,7 @@ def test_the_stranger_is_never_echoed_and_three_an_hour_is_all(arrive):
     sent = OutboundMessage.objects.filter(purpose="auto")
     assert sent.count() == 3
     assert not any("estranho" in body(row) or "estranho" in body(row, "html") for row in sent)
+    assert not any("estranho" in row.subject for row in sent)
     assert Ticket.objects.count() == 5
 
 
@@ -197,3 +198,27 @@ def test_the_one_word_takes_a_waiting_ticket_to_the_top(arrive):
     ticket.refresh_from_db()
     assert (ticket.pk, ticket.operation_stopped, ticket.priority) == (first.ticket_id, True, "critica")
     assert ticket.queue_key < before
+
+
+def test_waiting_for_the_customer_means_answered(arrive, person):
+    #
+    from tickets.lifecycle import change_status
+
+    ticket = change_status(arrive().ticket, "waiting_customer", actor=person("livia"))
+    assert (ticket.unanswered, ticket.waiting_since) == (False, None)
+
+
+def test_an_uncertain_reply_wakes_an_administrator_once_after_half_an_hour(arrive, person, travel):
+    # reliability 1.3
+    from tickets.alarms import uncertain_too_long
+
+    boss = person("chefe", "admin", None)
+    conversation.reply(arrive().ticket, actor=person("livia"), text="Olá")
+    from helpdesk.lib.clock import app_now
+
+    OutboundMessage.objects.filter(purpose="reply").update(state="uncertain", handed_at=app_now())
+    travel(minutes=29)
+    assert uncertain_too_long() == 0
+    travel(minutes=2)
+    assert (uncertain_too_long(), uncertain_too_long()) == (1, 0)
+    assert OutboundMessage.objects.filter(purpose="notify", recipient=boss.email).count() == 1
