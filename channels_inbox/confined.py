@@ -21,8 +21,11 @@ ISOLATE_ABOVE_BYTES = 3 * 1024 * 1024
 Parsed = ParsedMessage | DeliveryReceipt
 
 
-class ParseTooExpensive(Exception):
-    """The message needed more CPU time or memory than one message may have."""
+class ParseTooExpensive(BaseException):
+    """The message needed more CPU time or memory than one message may have.
+
+    Not an `Exception`: a parser that lives with every oddity (`except Exception`) must not live with this one.
+    """
 
 
 def parse_confined(adapter: Adapter, payload: bytes, *, isolated: bool = False) -> Parsed:

@@ -1,6 +1,7 @@
 """Decides how a message gets in: stored and committed before anyone interprets it, processed under a lease."""
 
 import logging
+import time
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.db import transaction
 from channels_inbox import files
 from channels_inbox.adapters import adapter_for
 from channels_inbox.adapters.base import DeliveryReceipt, Envelope, ParsedMessage
-from channels_inbox.confined import parse_confined
+from channels_inbox.confined import ParseTooExpensive, parse_confined
 from channels_inbox.desk import get_desk
 from channels_inbox.models import Channel, InboundMessage
 from channels_inbox.tasks import one_ring, ring_quietly
@@ -95,10 +96,18 @@ def payload_of(row: InboundMessage) -> bytes:
 
 
 def process_due(limit: int | None = None) -> int:
-    """Claim one batch of due arrivals and process each in a transaction of its own; return how many were claimed."""
+    """Claim one batch of due arrivals and process each in a transaction of its own; return how many were claimed.
+
+    Rows that wait behind slow ones until half of the lease is over are put back untried, for whoever is free.
+    """
     rows = InboundMessage.objects.all().claim(limit or settings.CLAIM_BATCH, related=["channel"])
+    half = time.monotonic() + settings.LEASE_SECONDS / 2
     with one_ring():
-        for row in rows:
+        for position, row in enumerate(rows):
+            if position and time.monotonic() > half:
+                InboundMessage.put_back(rows[position:])
+                ring()
+                break
             process(row)
     return len(rows)
 
@@ -115,7 +124,7 @@ def process(row: InboundMessage) -> None:
         crash_point("after_commit")
     except LeaseLost:
         logger.warning("inbound %s: lease lost, rolled back", row.pk)
-    except Exception as error:
+    except (Exception, ParseTooExpensive) as error:
         logger.exception("inbound %s failed", row.pk)
         if row.fail(error):
             get_desk().inbound_died(row)

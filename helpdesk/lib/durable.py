@@ -145,6 +145,19 @@ class DurableRow(models.Model):
         return dead
 
     @classmethod
+    def put_back(cls, rows: Sequence[Self]) -> None:
+        """Return claimed rows untried: due at once, their attempt not counted. Rows no longer ours stay as they are."""
+        for row in rows:
+            mine = cls.objects.filter(pk=row.pk, lease_token=row.lease_token, state=cls.CLAIMED)
+            mine.update(
+                state=cls.WAITING,
+                attempts=F("attempts") - 1,
+                next_at=AppNow(),
+                lease_token=None,
+                lease_until=None,
+            )
+
+    @classmethod
     def release_expired(cls) -> int:
         """Make rows whose lease ran out due again; return how many. The sweep calls it every 15 s."""
         expired = cls.objects.filter(state=cls.CLAIMED, lease_until__lt=AppNow())
