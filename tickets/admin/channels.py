@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.db import connections
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
@@ -22,7 +22,7 @@ from helpdesk.lib.durable import describe
 from helpdesk.templatetags.design import moment
 from tickets.admin.base import RightsAdmin, badge
 from tickets.admin.channel_form import OPTION, SECRET, ChannelForm, form_for, save_policy
-from tickets.models import ChannelPolicy
+from tickets.models import ChannelPolicy, Department
 
 TEST_SECONDS = 10
 VALID_SECRETS = 2
@@ -40,7 +40,10 @@ class ChannelAdmin(RightsAdmin):
     search_fields = ("name", "address", "key")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).defer("sealed_credentials", "cursor")
+        policy = ChannelPolicy.objects.filter(channel=OuterRef("pk"))
+        names = {each: Subquery(policy.values(f"department__{each}")[:1]) for each in ("name", "name_en")}
+        channels = super().get_queryset(request).defer("sealed_credentials", "cursor")
+        return channels.annotate(department_name=names["name"], department_name_en=names["name_en"])
 
     # --- the form ----------------------------------------------------------------------------------------
 
@@ -76,9 +79,9 @@ class ChannelAdmin(RightsAdmin):
         return Channel.objects.filter(enabled=True, failing_since__isnull=False).count()
 
     @admin.display(description=_("department"))
-    def department(self, channel: Channel) -> str:
-        policy = ChannelPolicy.objects.filter(channel=channel).select_related("department").first()
-        return policy.department.label if policy else "—"
+    def department(self, channel: Any) -> str:
+        names = {"name": channel.department_name, "name_en": channel.department_name_en}
+        return Department(**names).label if names["name"] else "—"
 
     @admin.display(description=_("last message"))
     def last_message(self, channel: Channel) -> str:

@@ -6,8 +6,10 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import JSONObject
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -210,11 +212,13 @@ class InvitationAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).filter(accepted_at=None).select_related("invited_by")
+        names = Department.objects.values(fact=JSONObject(id="id", name="name", name_en="name_en"))
+        invitations = super().get_queryset(request).filter(accepted_at=None).select_related("invited_by")
+        return invitations.annotate(departments=ArraySubquery(names))  # all of them, in the same statement
 
     @admin.display(description=_("roles"))
-    def roles(self, invitation: Invitation) -> str:
-        names = {each.pk: each.label for each in Department.objects.all()}
+    def roles(self, invitation: Any) -> str:
+        names = {facts["id"]: Department(**facts).label for facts in invitation.departments}
         labels = dict(Role.choices)
         return ", ".join(
             f"{labels.get(role, role)} · {names.get(place, gettext('all departments'))}"

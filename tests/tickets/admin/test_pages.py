@@ -2,17 +2,20 @@
 
 import pytest
 from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from channels_inbox.adapters.email import mail_envelope
 from channels_inbox.inbox import store
 from channels_inbox.models import Channel, InboundMessage
+from helpdesk.accounts.invitations import invite
 from helpdesk.people.audit import record
-from helpdesk.people.models import AuditEntry
+from helpdesk.people.models import AuditEntry, User
 from helpdesk.people.site import site_settings
 from tests.mails import mail
 from tests.tickets.admin.conftest import enter
-from tickets.models import Reaction
+from tickets.models import Department, Reaction
 
 pytestmark = pytest.mark.django_db
 
@@ -24,8 +27,6 @@ def pages() -> list[tuple[str, str]]:
 @pytest.fixture
 def rows(arrive, boss):
     """One row for every page."""
-    from helpdesk.accounts.invitations import invite
-
     site_settings()
     arrive()
     record("login", actor=boss, subject=boss.email)
@@ -119,3 +120,22 @@ def test_the_trail_is_filtered_by_kind_and_person(room, rows, boss):
 def test_lookups_by_address_are_refused(room, rows, query):
     for page in ("people_user", "people_auditentry", "channels_inbox_channel"):
         assert room.get(reverse(f"admin:{page}_changelist") + "?" + query).status_code == 400
+
+
+def test_a_list_costs_the_same_for_one_row_and_for_three(room, rows, boss):
+    def cost(name: str) -> int:
+        with CaptureQueriesContext(connection) as seen:
+            assert room.get(reverse(f"admin:{name}_changelist")).status_code == 200
+        return len(seen)
+
+    names = ("channels_inbox_channel", "people_invitation", "people_user", "tickets_department")
+    room.get(reverse("admin:index"))  # what the first page of a process reads once
+    before = {name: cost(name) for name in names}
+    for number in range(2):
+        invite(boss, email=f"mais{number}@equipe.example", name="Mais Uma")
+        User.objects.create_user(f"outra{number}@equipe.example", name="Outra")
+        Channel.objects.create(
+            key=f"mais-{number}", kind="email", name=f"Mais {number}", address=f"m{number}@x.example"
+        )
+        Department.objects.create(key=f"mais-{number}", name=f"Mais {number}")
+    assert {name: cost(name) for name in names} == before
