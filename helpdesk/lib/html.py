@@ -74,6 +74,9 @@ _LANDMARKS = re.compile(
     r"(?=[\s/>])",
     re.IGNORECASE,
 )
+# As nh3 writes it: values in double quotes, no bare `<` in text; a tag is taken whole, so no value is taken for one.
+_TAG = re.compile(r'<[^>"]*(?:"[^"]*"[^>"]*)*>')
+_ATTRIBUTE = re.compile(r' ([a-z]+)="[^"]*"')
 _DOCUMENT = (
     '<!doctype html>\n<html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     '<meta name="referrer" content="no-referrer"><title>{title}</title><style>{style}</style></head>'
@@ -153,7 +156,7 @@ def _clean(html: str, images: _Images, tags: frozenset[str], attributes: dict[st
     source = _LANDMARKS.sub(r"<\1div", html.replace("\0", ""))
     if source.count("<") > MAX_UNBALANCED_TAGS:
         source = rebalance(source, tags=tags)
-    return nh3.clean(
+    cleaned = nh3.clean(
         source,
         tags=set(tags),
         clean_content_tags=set(DROPPED_WITH_CONTENT),
@@ -165,6 +168,15 @@ def _clean(html: str, images: _Images, tags: frozenset[str], attributes: dict[st
         set_tag_attribute_values={"a": {"target": "_blank"}},
         strip_comments=True,
     )
+    return _TAG.sub(_with_alternative, cleaned) if "<img" in cleaned else cleaned
+
+
+def _with_alternative(tag: re.Match[str]) -> str:
+    """Give a picture without alternative text an empty one: a reader skips it instead of spelling out nothing."""
+    whole = tag[0]
+    if not whole.startswith(("<img>", "<img ")) or "alt" in _ATTRIBUTE.findall(whole):
+        return whole
+    return '<img alt=""' + whole[4:]
 
 
 def _attribute_filter(images: _Images) -> Callable[[str, str, str], str | None]:

@@ -4,6 +4,7 @@ import re
 import resource
 import subprocess
 import sys
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
@@ -159,8 +160,8 @@ def test_pictures_of_the_mail_come_from_us_and_foreign_ones_are_counted():  # A0
     )
     clean = clean_mail_html(mail, cid_urls=CIDS)
     assert clean.html == (
-        '<img src="/anexos/1" alt="logo"><img src="/anexos/1"><img alt="lost"><img alt="um">'
-        "<img><img><img><img>"
+        '<img src="/anexos/1" alt="logo"><img alt="" src="/anexos/1"><img alt="lost"><img alt="um">'
+        '<img alt=""><img alt=""><img alt=""><img alt="">'
     )
     assert clean.remote_images == 3
 
@@ -168,9 +169,29 @@ def test_pictures_of_the_mail_come_from_us_and_foreign_ones_are_counted():  # A0
 def test_foreign_pictures_are_kept_only_when_asked():
     mail = '<img src="https://canary.test/1"><img src="//canary.test/2">'
     shown = clean_mail_html(mail, show_remote=True)
-    assert shown == ('<img src="https://canary.test/1"><img src="https://canary.test/2">', 2)
+    kept = '<img alt="" src="https://canary.test/1"><img alt="" src="https://canary.test/2">'
+    assert shown == (kept, 2)
     assert CANARY not in sandbox_document(mail)
     assert "https://canary.test/1" in sandbox_document(mail, show_remote=True)
+
+
+@pytest.mark.parametrize(
+    "value", ["<img>", "<img src=x>", "a>b<img x", "&quot;><img onerror=alert(1)>", "<img "]
+)
+def test_what_looks_like_a_picture_inside_a_value_stays_as_it_is(value):
+    for mail in (
+        f'<a href="https://x.example/{value}">z</a>',
+        f'<img alt="{value}">',
+        f"<p>{escape(value)}</p>",
+    ):
+        clean = clean_mail_html(mail).html
+        assert clean_mail_html(clean).html == clean
+        document = HTMLParser()
+        found: list[tuple[str, list]] = []
+        document.handle_starttag = lambda tag, attrs, found=found: found.append((tag, attrs))
+        document.feed(clean)
+        assert [tag for tag, _attrs in found] == [re.match(r"<(\w+)", mail)[1]]
+        assert {name for _tag, attrs in found for name, _value in attrs} <= {"href", "target", "rel", "alt"}
 
 
 def test_links_open_outside_and_say_nothing_about_us():
