@@ -9,6 +9,7 @@ from celery import Task, shared_task
 from django.db import close_old_connections, transaction
 
 from channels_inbox.models import Channel, InboundMessage
+from helpdesk.people.models import SiteSettings
 
 logger = logging.getLogger(__name__)
 DRAIN_BATCHES = 25
@@ -77,11 +78,18 @@ def fetch_channel(channel_id: int) -> None:
     poll(Channel.objects.get(pk=channel_id))
 
 
+def stands_still() -> bool:
+    """Whether this is a restored copy that nobody has called the one in use yet: it fetches nothing (R-429)."""
+    return SiteSettings.objects.filter(outgoing_paused=True).exists()
+
+
 @shared_task
 def poll_channels() -> None:
     """Ring for every channel that is polled."""
     from channels_inbox.polling import channels_to_poll
 
+    if stands_still():
+        return
     for channel in channels_to_poll():
         ring_quietly(fetch_channel, channel.pk)
 
@@ -92,6 +100,8 @@ def watch_flow() -> None:
     from channels_inbox.probe import run_probes
     from channels_inbox.silence import check_silence
 
+    if stands_still():
+        return
     run_probes()
     check_silence()
 

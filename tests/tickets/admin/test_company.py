@@ -3,10 +3,12 @@
 from datetime import date
 
 import pytest
+import redis
 from django.urls import reverse
 
 from channels_inbox import outbox
 from channels_inbox.models import Channel, OutboundMessage
+from channels_inbox.tasks import poll_channels
 from helpdesk.lib.clock import app_now
 from helpdesk.people.models import AuditEntry, SiteSettings, User
 from helpdesk.people.site import site_settings
@@ -175,3 +177,22 @@ def test_a_department_with_people_is_not_deleted(room):
         room.post(reverse("admin:tickets_department_delete", args=[fiscal.pk]), {"post": "yes"}).status_code
         == 403
     )
+
+
+def queued_polls(settings) -> int:
+    with redis.from_url(settings.REDIS_URL) as broker:
+        return broker.llen(f"{settings.KEY_PREFIX}:poll")
+
+
+def test_a_restored_copy_fetches_nothing_either(room, settings):
+    #
+    mailbox = Channel.objects.filter(key="email-suporte")
+    mailbox.update(options={"access": "password", "imap_host": "imap.example"})
+    site_settings()
+    SiteSettings.objects.update(outgoing_paused=True)
+    before = queued_polls(settings)
+    poll_channels()
+    assert queued_polls(settings) == before
+    room.post(reverse("admin:people_sitesettings_in_use", args=[1]))
+    poll_channels()
+    assert queued_polls(settings) == before + 1

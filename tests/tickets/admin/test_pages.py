@@ -1,5 +1,8 @@
 """Every page of the set-up room opens for whom the rights table names, in Portuguese, and for nobody else."""
 
+import re
+from pathlib import Path
+
 import pytest
 from django.contrib import admin
 from django.db import connection
@@ -15,6 +18,7 @@ from helpdesk.people.models import AuditEntry, User
 from helpdesk.people.site import site_settings
 from tests.mails import mail
 from tests.tickets.admin.conftest import enter
+from tickets.admin.audit import KINDS
 from tickets.models import Department, Reaction
 
 pytestmark = pytest.mark.django_db
@@ -139,3 +143,15 @@ def test_a_list_costs_the_same_for_one_row_and_for_three(room, rows, boss):
         )
         Department.objects.create(key=f"mais-{number}", name=f"Mais {number}")
     assert {name: cost(name) for name in names} == before
+
+
+def test_every_kind_of_the_trail_has_words():
+    """A new `audit.record("kind")` anywhere needs its words here."""
+    root = Path(__file__).resolve().parents[3]
+    kinds = set()
+    for folder in ("helpdesk", "channels_inbox", "tickets"):
+        for file in (root / folder).rglob("*.py"):
+            text = file.read_text(encoding="utf-8")
+            if "from helpdesk.people.audit import record" in text:
+                kinds |= set(re.findall(r'(?<![.\w])record\(\s*"([a-z_]+)"', text))
+    assert kinds - set(KINDS) == set()

@@ -1,6 +1,7 @@
 """People are invited, placed and switched off; nothing else of them is written here (A09)."""
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.urls import reverse
 
 from helpdesk.people.models import AuditEntry, Invitation, User
@@ -134,3 +135,15 @@ def test_the_last_administrator_stays(room, boss):
     boss.refresh_from_db()
     assert boss.is_active
     assert boss.memberships.get().role == "admin"
+
+
+def test_a_lost_second_factor_is_taken_off(room, person):
+    # R-426
+    livia = person("livia")
+    browser = enter(livia)
+    Authenticator.objects.create(user=livia, type=Authenticator.Type.TOTP, data={})
+    url = reverse("admin:people_user_take_off_factor", args=[livia.pk])
+    assert url in room.get(reverse("admin:people_user_change", args=[livia.pk])).content.decode()
+    assert room.post(url).status_code == 302
+    assert not Authenticator.objects.filter(user=livia).exists()
+    assert browser.get("/").status_code == 302
