@@ -19,7 +19,7 @@ from helpdesk.people.contacts import canonical_email
 from tickets import local_mailbox
 from tickets.portal.forms import FilesField, read_files
 from tickets.views.access import DeskRequest, desk_view, show
-from tickets.views.queue import frame
+from tickets.views.queue import shell
 
 PAGE = 50
 
@@ -72,7 +72,7 @@ def mailbox(request: DeskRequest) -> HttpResponse:
         rows = rows.filter(pk__lt=int(before))
     found = list(rows.defer("payload")[: PAGE + 1])
     more = found[PAGE - 1].pk if len(found) > PAGE else 0
-    return show(request, "tickets/mailbox.html", {**frame(request), "mails": found[:PAGE], "more": more})
+    return show(request, "tickets/mailbox.html", {**shell(request), "mails": found[:PAGE], "more": more})
 
 
 @mailbox_view("GET", "HEAD", "POST")
@@ -94,7 +94,7 @@ def mailbox_message(request: DeskRequest, pk: int) -> HttpResponse:
         )
         return _written(request, letter.row.recipient)
     body = mark_safe(text_to_html(letter.mail.text))  # noqa: S308 escaped
-    values = {**frame(request), "letter": letter, "body": body, "form": form}
+    values = {**shell(request), "letter": letter, "body": body, "form": form}
     return show(request, "tickets/mailbox_message.html", values, status=422 if form.errors else 200)
 
 
@@ -116,7 +116,7 @@ def mailbox_write(request: DeskRequest) -> HttpResponse:
     return show(
         request,
         "tickets/mailbox_write.html",
-        {**frame(request), "form": form},
+        {**shell(request), "form": form},
         status=422 if form.errors else 200,
     )
 
