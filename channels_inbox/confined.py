@@ -1,7 +1,8 @@
 """Decides how much a single message may cost: parsing has a CPU and memory cap, and a second try runs apart.
 
-Small first attempts run in this process under a CPU timer. Large messages, and any message whose earlier attempt
-did not come back, are parsed in a forked child with hard limits, so that the queue behind goes on (A22).
+Small first attempts run in this process under a CPU timer and a memory limit that ends with them. Large messages,
+and any message whose earlier attempt did not come back, are parsed in a forked child with hard limits, so that the
+queue behind goes on (A22).
 """
 
 import multiprocessing
@@ -29,13 +30,13 @@ class ParseTooExpensive(BaseException):
 
 
 def parse_confined(adapter: Adapter, payload: bytes, *, isolated: bool = False) -> Parsed:
-    """Return `adapter.parse(payload)` within 5 s of CPU and, when isolated, 512 MB of extra memory.
+    """Return `adapter.parse(payload)` within 5 s of CPU and 512 MB of extra memory.
 
     Raises `ParseTooExpensive` when a cap bites, else whatever the parser raises.
     """
     if isolated or len(payload) > ISOLATE_ABOVE_BYTES:
         return _parse_in_child(adapter, payload)
-    with cpu_limit(CPU_SECONDS):
+    with cpu_limit(CPU_SECONDS), memory_limit(MEMORY_BYTES):
         return adapter.parse(payload)
 
 
@@ -56,6 +57,23 @@ def cpu_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, previous)
+
+
+@contextmanager
+def memory_limit(extra: int) -> Iterator[None]:
+    """Refuse the block more than `extra` bytes of address space beyond what is in use (main thread only)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = _address_space() + extra
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if soft < 0 else min(wanted, soft), hard))
+    try:
+        yield
+    except MemoryError as error:
+        raise ParseTooExpensive(f"more than {extra} bytes of memory") from error
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _parse_in_child(adapter: Adapter, payload: bytes) -> Parsed:
