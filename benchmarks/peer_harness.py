@@ -65,6 +65,7 @@ def __getattr__(name: str):
 
 def take(manifest: list[dict], folder: Path) -> dict:
     from django.db import connection
+
     from helpdesk.email import extract_email_metadata
     from helpdesk.models import FollowUp, Queue, Ticket
 

@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 
 Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Any, Receive, Send], Awaitable[None]]
 FORM_ROOM = 1024 * 1024
 TEXT = "413: a mensagem ou o arquivo é grande demais. / The message or file is too large.".encode()
 

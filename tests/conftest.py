@@ -10,11 +10,16 @@ from django.core.cache import cache
 from django.db import connection
 
 PROGRAMS = {"dovecot": "dovecot-imapd", "chromium": "chromium"}
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-quic", "--no-first-run",
+]  # fmt: skip
 INSTALL = "apt-get install --no-install-recommends {package}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the long vectors too")
+    parser.addoption("--part", choices=["browser", "rest"], help="only the tests with a browser, or only the others")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,7 +29,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full: only with --full")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip by name what cannot run here; tests with a browser come last, because its loop stays in the thread."""
+    part = config.getoption("--part")
+    if part:
+        chosen = [item for item in items if uses_browser(item) == (part == "browser")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
+    items.sort(key=uses_browser)
     for item in items:
         if item.get_closest_marker("full") and not config.getoption("--full"):
             item.add_marker(pytest.mark.skip(reason="long vectors: ./hd test --full"))
@@ -33,6 +46,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if shutil.which(program) is None and os.environ.get("CI") != "true":
                 line = INSTALL.format(package=PROGRAMS[program])
                 item.add_marker(pytest.mark.skip(reason=f"{program} is missing: {line}"))
+
+
+def uses_browser(item: pytest.Item) -> bool:
+    return any(mark.args[0] == "chromium" for mark in item.iter_markers("needs"))
+
+
+@pytest.fixture(scope="session")
+def playwright():
+    """The one Playwright of the session: two of them cannot share a thread."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright):
+    """The one Chromium of the session; every test opens contexts of its own and closes them."""
+    browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_ARGUMENTS)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")

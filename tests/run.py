@@ -97,8 +97,27 @@ def run_checks(checks: Sequence[Step]) -> dict[str, int]:
 
 def run_pytest(words: Sequence[str], *, full: bool) -> int:
     """Run pytest in the checkout, its output straight through; its exit code."""
-    command = [PYTHON, "-m", "pytest", *(["--full"] if full else []), *words]
-    return subprocess.run(command, cwd=ROOT, env=environment()).returncode
+    return subprocess.run(pytest_command(words, full=full), cwd=ROOT, env=environment()).returncode
+
+
+def run_both_parts(words: Sequence[str], *, full: bool) -> dict[str, int]:
+    """Run the tests with a browser beside the others, each on servers of its own; exit codes by name.
+
+    The output of the browser part is shown when the other one is through.
+    """
+    command = pytest_command(["--part=browser", *words], full=full)
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace",
+    ) as browser, ThreadPoolExecutor(max_workers=1) as reader:  # fmt: skip
+        output = reader.submit(lambda: browser.communicate()[0])
+        rest = run_pytest(["--part=rest", *words], full=full)
+        print(output.result(), flush=True)
+    return {"tests": rest, "browser tests": browser.returncode}
+
+
+def pytest_command(words: Sequence[str], *, full: bool) -> list[str]:
+    return [PYTHON, "-m", "pytest", *(["--full"] if full else []), *words]
 
 
 def main() -> int:
@@ -109,8 +128,10 @@ def main() -> int:
     began = time.monotonic()
     install_peers()
     narrowed = any((ROOT / word.partition("::")[0]).exists() for word in words if not word.startswith("-"))
-    codes = {} if narrowed else run_checks(CHECKS)
-    codes["tests"] = run_pytest(words, full=full)
+    if narrowed:
+        codes = {"tests": run_pytest(words, full=full)}
+    else:
+        codes = run_checks(CHECKS) | run_both_parts(words, full=full)
     failed = [name for name, code in codes.items() if code != 0]
     verdict = f"FAILED: {', '.join(failed)}" if failed else f"passed: {', '.join(codes)}"
     print(f"hd test {verdict} ({time.monotonic() - began:.0f} s)", flush=True)

@@ -9,19 +9,15 @@ import pytest
 from django.conf import settings as site_conf
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from helpdesk.accounts.second_factor import PASSED_KEY
 from helpdesk.people.models import User
+from tests.conftest import CHROMIUM_ARGUMENTS
 from tests.browser.canary import Canary
 from tests.browser.product import web
 from tests.browser.watch import Watch
 from tests.flows.worker import until
-
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-quic", "--no-first-run",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -45,15 +41,14 @@ def canary():
 
 
 @pytest.fixture(scope="session")
-def chromium(canary) -> Browser:
+def chromium(playwright, canary) -> Browser:
     ours = f"127.0.0.1:{canary.port}"
     rules = f"MAP *.test {ours}, MAP *.example {ours}, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=[*ARGUMENTS, f"--host-resolver-rules={rules}"]
-        )
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(
+        executable_path="/usr/bin/chromium", args=[*CHROMIUM_ARGUMENTS, f"--host-resolver-rules={rules}"]
+    )
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +64,7 @@ def shots() -> Path | None:
 def watch(transactional_db, desk, live_url, chromium, canary, shots, settings):
     """Browsers of one test, all closed and the database at rest before it is emptied."""
     settings.BASE_URL = live_url
+    settings.EMAIL_BACKEND = "channels_inbox.account_mail.OutboxBackend"  # the test runner puts its own there
     canary.visits.clear()
     keeper = Watch(chromium, live_url, shots)
     yield keeper

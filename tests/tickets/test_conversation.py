@@ -183,7 +183,8 @@ def test_the_quote_of_an_html_mail_does_not_stand_on_the_page(arrive):
         "<p>Palavra nova</p><div class=gmail_quote><div class=gmail_attr>Em ter., 17 de nov. de 2026 às 09:41, "
         "Suporte &lt;suporte@presteza.example&gt; escreveu:</div><blockquote>Palavra antiga</blockquote></div>"
     )
-    entry = arrive(text="Palavra nova\n\nEm ter., 17 de nov. de 2026 às 09:41, Suporte escreveu:\n> Palavra antiga", html=html)
+    text = "Palavra nova\n\nEm ter., 17 de nov. de 2026 às 09:41, Suporte escreveu:\n> Palavra antiga"
+    entry = arrive(text=text, html=html)
     assert "Palavra nova" in entry.html
     assert "antiga" not in entry.html
     assert entry.has_original

@@ -4,7 +4,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from helpdesk.accounts.invitations import invite
 from helpdesk.people.models import User
@@ -12,7 +12,6 @@ from tests.helpdesk.accounts.conftest import PASSWORD, last_mail, link_of
 from tickets.models import Department
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium")]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}}
 NEW = "outra frase bem longa"
 
@@ -21,26 +20,24 @@ DESKTOP, PHONE = (1440, 900, "light"), (390, 844, "dark")
 
 
 @pytest.fixture
-def page(request, settings, live_server):
+def page(request, chromium, settings, live_server):
     settings.BASE_URL = live_server.url
     width, height, scheme = request.param
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        page = browser.new_page(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            base_url=live_server.url,
-            locale="pt-BR",
-        )
-        complaints: list[str] = []
-        page.on(
-            "console", lambda message: complaints.append(message.text) if "Policy" in message.text else None
-        )
-        page.route(
-            "**/live/**", lambda route: route.abort()
-        )  # an open stream would outlive the test's database
-        yield page
-        browser.close()
+    page = chromium.new_page(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        base_url=live_server.url,
+        locale="pt-BR",
+    )
+    complaints: list[str] = []
+    page.on(
+        "console", lambda message: complaints.append(message.text) if "Policy" in message.text else None
+    )
+    page.route(
+        "**/live/**", lambda route: route.abort()
+    )  # an open stream would outlive the test's database
+    yield page
+    page.close()
     assert complaints == []
 
 

@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as site_conf
 from django.urls import reverse
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from channels_inbox.adapters.email import mail_envelope
 from channels_inbox.inbox import store
@@ -17,34 +17,31 @@ from tests.tickets.admin.conftest import enter
 from tickets.models import Department, Reaction, SystemText
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium")]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}}
 XSS = '"><img src=x onerror=alert(1)><svg onload=alert(2)>{{7*7}}'
 WATCH = "window.broken=[];document.addEventListener('securitypolicyviolation',e=>broken.push(e.violatedDirective))"
 
 
 @pytest.fixture(params=[(1440, 900, "light"), (390, 844, "dark")], ids=["desktop", "phone"])
-def page(request, settings, live_server, boss):
+def page(request, chromium, settings, live_server, boss):
     settings.BASE_URL = live_server.url
     width, height, scheme = request.param
     session = enter(boss).cookies[site_conf.SESSION_COOKIE_NAME].value
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            base_url=live_server.url,
-            locale="pt-BR",
-        )
-        context.add_cookies(
-            [{"name": site_conf.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}]
-        )
-        context.add_init_script(WATCH)
-        page = context.new_page()
-        dialogs: list[str] = []
-        page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-        yield page
-        browser.close()
+    context = chromium.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        base_url=live_server.url,
+        locale="pt-BR",
+    )
+    context.add_cookies(
+        [{"name": site_conf.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}]
+    )
+    context.add_init_script(WATCH)
+    page = context.new_page()
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    yield page
+    context.close()
     assert dialogs == []
 
 

@@ -8,7 +8,7 @@ from django.conf import settings as site_conf
 from django.test import Client
 from django.urls import reverse
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from channels_inbox.models import InboundMessage
 from channels_inbox.outbox import deliver_due
@@ -19,17 +19,8 @@ from tickets.models import ThreadEntry, Ticket
 from tickets.trio import set_trio
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium")]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 WATCH = "window.broken=[];document.addEventListener('securitypolicyviolation',e=>broken.push(e.violatedDirective))"
 SIZES = {"phone": (390, 844, "light"), "dark": (390, 844, "dark"), "desktop": (1440, 900, "light")}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from channels_inbox.models import OutboundMessage
 from tickets import conversation
@@ -11,15 +11,6 @@ from tickets.models import Draft, ThreadEntry, Ticket
 from tickets.reactions import react_due
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium")]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
