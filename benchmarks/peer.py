@@ -15,15 +15,25 @@ HARNESS = Path(__file__).parent / "peer_harness.py"
 
 def run_peer(folder: Path) -> dict[str, Any]:
     """Install the peer into a venv of its own, let it take the corpus, and return its figures."""
-    python = peer_python()
+    return _run({"PEER_CORPUS": str(folder)})
+
+
+def run_peer_pages(tickets: int) -> dict[str, Any]:
+    """Fill the peer with `tickets` tickets and return the times of its list (page and rows)."""
+    return _run({"PEER_TICKETS": str(tickets)})
+
+
+def _run(task: dict[str, str]) -> dict[str, Any]:
     environment = {
         "PATH": os.environ["PATH"],
         "PEER_DATABASE_URL": os.environ["DATABASE_URL"],
-        "PEER_CORPUS": str(folder),
         "PEER_MEDIA": tempfile.mkdtemp(prefix="hdpeer"),
         "LANG": "C.UTF-8",
+        **task,
     }
-    done = subprocess.run([python, str(HARNESS)], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [peer_python(), str(HARNESS)], env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         sys.exit(f"the peer failed:\n{done.stderr[-4000:]}")
     return json.loads(done.stdout.splitlines()[-1])
