@@ -57,8 +57,8 @@ def provider_view(
             return HttpResponse(status=401)
         except RequestDataTooBig:
             return HttpResponse(status=413)
-        except DatabaseError:
-            logger.exception("mail webhook: the database is away")
+        except (DatabaseError, OSError):
+            logger.exception("mail webhook: the database or the disk is away")
             return HttpResponse(status=503)
         except (AnymailConfigurationError, ValueError, LookupError, TypeError, AttributeError) as error:
             logger.warning("mail webhook of %s not understood: %s", view_class.esp_name, type(error).__name__)

@@ -118,6 +118,7 @@ class OutboundMessage(DurableRow):
     DEAD = "failed"
     UNCERTAIN = "uncertain"
     CANCELLED = "cancelled"
+    longest_wait = 4 * 3600.0
 
     class Purpose(models.TextChoices):
         REPLY = "reply", _("Reply")

@@ -22,7 +22,7 @@ from helpdesk.people.models import SiteSettings
 
 logger = logging.getLogger(__name__)
 GIVE_UP = timedelta(hours=24)
-LONGEST_WAIT = 4 * 3600
+LONGEST_WAIT = OutboundMessage.longest_wait
 FIRST_WAIT = 30
 CHANNEL_REST = 10
 CREDENTIALS_REST = 300  # a server locks accounts that are tried with a wrong password every few seconds

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from celery import Task, shared_task
 from django.db import close_old_connections, transaction
 
-from channels_inbox.models import Channel, InboundMessage
+from channels_inbox.models import Channel, InboundMessage, OutboundMessage
 from helpdesk.people.models import SiteSettings
 
 logger = logging.getLogger(__name__)
@@ -109,9 +109,12 @@ def watch_flow() -> None:
 @shared_task
 def sweep() -> None:
     """Every 15 s: take back what dead workers held, ring for what is due, watch the channels."""
-    from channels_inbox import outbox, watch
+    from channels_inbox import outbox, polling, watch
 
     close_old_connections()
+    InboundMessage.heal_clock()
+    OutboundMessage.heal_clock()
+    polling.heal_clock()
     InboundMessage.release_expired()
     outbox.release_expired()
     outbox.try_rested()

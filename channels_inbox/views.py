@@ -34,7 +34,7 @@ def webhook(request: HttpRequest, key: str) -> HttpResponse:
     except InvalidSignature as error:
         logger.warning("webhook of %s refused: %s", key, error)
         return HttpResponse(status=401)
-    except DatabaseError:
-        logger.exception("webhook of %s: database away", key)
+    except (DatabaseError, OSError):
+        logger.exception("webhook of %s: database or disk away", key)
         return HttpResponse(status=503)
     return HttpResponse("ok")

@@ -23,6 +23,7 @@ def sweep_desk() -> None:
     from tickets.housekeeping import sweep_tickets
     from tickets.models import Reaction
 
+    Reaction.heal_clock()
     Reaction.release_expired()
     if Reaction.objects.all().due().exists():
         ring_quietly(react)

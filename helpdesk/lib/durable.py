@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from helpdesk.lib.clock import AppNow
 
 RETRY_SECONDS = (5, 15, 60, 300, 1800)
+FRESH_SECONDS = 60
 
 
 class LeaseLost(Exception):
@@ -103,6 +104,7 @@ class DurableRow(models.Model):
     DONE = "done"
     DEAD = "dead"
     retry_seconds: Sequence[float] = RETRY_SECONDS
+    longest_wait: float = RETRY_SECONDS[-1]
 
     state = models.CharField(_("state"), max_length=12, default="new")
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
@@ -156,6 +158,21 @@ class DurableRow(models.Model):
                 lease_token=None,
                 lease_until=None,
             )
+
+    @classmethod
+    def heal_clock(cls) -> int:
+        """Take back moments no right clock would have written: the clock was ahead and was set back (I6).
+
+        A fresh row waits a minute at most (undo), a failed one its longest wait, a claimed one its lease. Returns
+        how many rows were due too late. The sweep calls it.
+        """
+        lease = settings.LEASE_SECONDS
+        claimed = cls.objects.filter(state=cls.CLAIMED, lease_until__gt=in_seconds(2 * lease))
+        claimed.update(lease_until=in_seconds(lease), next_at=in_seconds(lease))
+        fresh = models.Q(attempts=0, next_at__gt=in_seconds(FRESH_SECONDS))
+        late = fresh | models.Q(next_at__gt=in_seconds(1.5 * cls.longest_wait))
+        waiting = cls.objects.filter(late, state=cls.WAITING, lease_until__isnull=True)
+        return waiting.update(next_at=AppNow())
 
     @classmethod
     def release_expired(cls) -> int:
