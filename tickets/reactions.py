@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import translation
 
 from channels_inbox.tasks import one_ring
@@ -70,10 +71,17 @@ def acknowledge(event: TicketEvent) -> None:
         entry__kind=ThreadEntry.Kind.AUTO,
         entry__created_at__gt=AppNow() - timedelta(hours=1),
     )
-    if recent.count() >= PER_CONTACT_AN_HOUR:
+    if recent.count() >= PER_CONTACT_AN_HOUR or _echoes(ticket, recent):
         return
     with translation.override(ticket.contact.language):
         _send_acknowledgement(event, policy, address.value)
+
+
+def _echoes(ticket: Ticket, recent: QuerySet[EntryDelivery]) -> bool:
+    """Whether the message names a ticket we have just confirmed to the same person: it answers our confirmation, so
+    a program that hides what it is gets no second one (R-129)."""
+    hint = ticket.hinted_protocol
+    return bool(hint) and recent.filter(entry__ticket__protocol=hint).exists()
 
 
 def _policy_of(ticket: Ticket) -> ChannelPolicy | None:
