@@ -13,6 +13,7 @@ from channels_inbox import files, outbox
 from channels_inbox.adapters.base import ParsedMessage
 from channels_inbox.models import Channel, InboundMessage, MessageAttachment, OutboundMessage
 from helpdesk.lib.clock import app_now
+from helpdesk.lib.together import insert_together
 from helpdesk.people.models import Contact, ContactAddress, User
 from tickets import events, lifecycle, mail_out
 from tickets.models import (
@@ -28,7 +29,6 @@ from tickets.permissions import require
 from tickets.system_texts import fill, find_texts, values_for
 from tickets.tracking import mint_link
 
-CHAT_LIKE_UNDO_SECONDS = 3
 MAX_STORED_REFERENCES = 50
 UNDO_FACTS = ("status", "status_before", "unanswered", "waiting_since", "outcome", "resolved_at")
 
@@ -54,7 +54,7 @@ def add_customer_message(
     Automatic mail adds its entry and changes nothing else (R-129). `opened`: the ticket was made for this very
     message, so its status is right already. Must run inside the caller's transaction.
     """
-    entry = ThreadEntry.objects.create(
+    entry = ThreadEntry(
         pk=ticket.last_entry_id if opened else None,
         ticket=ticket,
         kind=kind,
@@ -72,8 +72,8 @@ def add_customer_message(
         idem_key=idem_key,
         created_at=now,
     )
+    insert_together(entry, *_ids_of(ticket, parsed))
     _attach(entry, parsed)
-    _remember_ids(ticket, parsed)
     quiet = parsed.automatic or kind == ThreadEntry.Kind.BOUNCE
     changed = [] if quiet or opened else lifecycle.customer_wrote(ticket, now=now)
     if not opened or ticket.preview != preview_of(parsed.text):
@@ -111,13 +111,11 @@ def attach_files(entry: ThreadEntry, attachments: Sequence[MessageAttachment]) -
     EntryAttachment.objects.bulk_create([EntryAttachment(entry=entry, file=each) for each in attachments])
 
 
-def _remember_ids(ticket: Ticket, parsed: ParsedMessage) -> None:
-    """Remember the ids this mail is known by, and those it names, so that a late root finds its answer (R-128)."""
+def _ids_of(ticket: Ticket, parsed: ParsedMessage) -> list[MailReference]:
+    """Return the ids this mail is known by, and those it names, so that a late root finds its answer (R-128)."""
     rows = [MailReference(ticket=ticket, message_id=parsed.message_id[:255])] if parsed.message_id else []
     named = parsed.references[:MAX_STORED_REFERENCES]
-    rows += [MailReference(ticket=ticket, message_id=each[:255], own=False) for each in named]
-    if rows:
-        MailReference.objects.bulk_create(rows)
+    return rows + [MailReference(ticket=ticket, message_id=each[:255], own=False) for each in named]
 
 
 def _touch(ticket: Ticket, entry: ThreadEntry, changed: list[str]) -> None:

@@ -10,7 +10,7 @@ from psycopg2.extras import Json
 
 from channels_inbox.tasks import ring_after_commit
 from helpdesk.people.models import User
-from tickets.models import ThreadEntry, Ticket, TicketEvent
+from tickets.models import Reaction, ThreadEntry, Ticket, TicketEvent
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,24 @@ def record(
         )
         event.pk, event.at = cursor.fetchone()
     if consumers:
-        from tickets.tasks import react
-
-        ring_after_commit(react)
+        ring()
     return event
+
+
+def rows_of(
+    kind: str, ticket: Ticket, *, actor: User | None, event_id: int, skip: tuple[str, ...] = ()
+) -> list[TicketEvent | Reaction]:
+    """Return the unsaved event (with its reserved key) and its reactions, to be written beside other rows.
+
+    Whoever writes them calls `ring` as well.
+    """
+    event = TicketEvent(pk=event_id, kind=kind, ticket=ticket, actor=actor)
+    reactions = [Reaction(event=event, consumer=name) for name in KINDS[kind].consumers if name not in skip]
+    return [event, *reactions]
+
+
+def ring() -> None:
+    """Wake the reactions once the caller's transaction is committed."""
+    from tickets.tasks import react
+
+    ring_after_commit(react)

@@ -1,5 +1,6 @@
 """Decides every status a ticket may take, and is the only writer of `Ticket.status` (R-006, D.8)."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,10 +11,12 @@ from django.utils.translation import gettext as _
 
 from channels_inbox.models import Channel
 from helpdesk.lib.clock import app_now
+from helpdesk.lib.together import insert_together
 from helpdesk.people.models import Contact, User
 from tickets import events
 from tickets.models import Department, Participant, Ticket
 from tickets.models.ticket import FINISHED, Outcome, Priority, Status
+from tickets.permissions import require
 
 MOVES: dict[str, frozenset[str]] = {
     Status.NEW: frozenset({"open", "waiting_customer", "waiting_department", "scheduled", "resolved"}),
@@ -28,7 +31,8 @@ MOVES: dict[str, frozenset[str]] = {
 COUNT_ONE = """
 INSERT INTO tickets_protocolcounter (year, last) VALUES (%s, 1)
 ON CONFLICT (year) DO UPDATE SET last = tickets_protocolcounter.last + 1
-RETURNING last, nextval('tickets_threadentry_id_seq')
+RETURNING last, nextval('tickets_ticket_id_seq'), nextval('tickets_threadentry_id_seq'),
+          nextval('tickets_ticketevent_id_seq')
 """
 CUSTOMER_REOPENS = frozenset({Status.WAITING_CUSTOMER, Status.RESOLVED, Status.CLOSED})
 QUEUE_GROUP = {Status.WAITING_CUSTOMER: 4, Status.WAITING_DEPARTMENT: 4, Status.SCHEDULED: 4}
@@ -47,18 +51,27 @@ class InvalidMove(ValueError):
         super().__init__(self.message)
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """What a new ticket needs before it is written: its protocol, and the keys of its first rows."""
+
+    protocol: str
+    ticket_id: int
+    entry_id: int
+    event_id: int
+
+
 def next_protocol(now: datetime) -> str:
     """Take the next number of the local year (R-002). The counter row stays locked until the caller commits."""
-    return _take_numbers(now)[0]
+    return _take_numbers(now).protocol
 
 
-def _take_numbers(now: datetime) -> tuple[str, int]:
-    """Return the next protocol and, in the same statement, an id for the ticket's first entry."""
+def _take_numbers(now: datetime) -> Numbers:
     year = now.astimezone(ZoneInfo(settings.TIME_ZONE)).year
     with connection.cursor() as cursor:
         cursor.execute(COUNT_ONE, [year])
-        number, entry_id = cursor.fetchone()
-    return f"{year % 100:02d}-{number}", entry_id
+        number, *keys = cursor.fetchone()
+    return Numbers(f"{year % 100:02d}-{number}", *keys)
 
 
 def open_ticket(
@@ -92,12 +105,12 @@ def open_ticket(
         **facts,
     )
     ticket.queue_key = queue_key(ticket)
-    ticket.protocol, ticket.last_entry_id = _take_numbers(now)
-    ticket.save(force_insert=True)
-    Participant.objects.create(ticket=ticket, contact=contact)
-    events.record(
-        "ticket_opened", ticket, actor=actor, skip=() if acknowledge and not ticket.held else ("acknowledge",)
-    )
+    numbers = _take_numbers(now)
+    ticket.pk, ticket.protocol, ticket.last_entry_id = numbers.ticket_id, numbers.protocol, numbers.entry_id
+    skip = () if acknowledge and not ticket.held else ("acknowledge",)
+    opening = events.rows_of("ticket_opened", ticket, actor=actor, event_id=numbers.event_id, skip=skip)
+    insert_together(ticket, Participant(ticket=ticket, contact=contact), *opening)
+    events.ring()
     return ticket
 
 
@@ -132,8 +145,6 @@ def change_status(
 
 
 def _check_move(ticket: Ticket, to: str, actor: User | None) -> None:
-    from tickets.permissions import require
-
     if to == ticket.status:
         return
     if to not in MOVES[ticket.status]:

@@ -9,15 +9,22 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db import connection
 
 from channels_inbox.adapters.base import ParsedMessage
 from helpdesk.people.models import Contact
-from tickets.models import MailReference, Participant, Ticket
+from tickets.models import Participant, Ticket
 from tickets.models.ticket import Status
 
 REOPEN_DAYS = 7
 _PROTOCOL = re.compile(r"(?<![\d-])(\d{2}-\d{1,7})(?![\d-])")
+
+
+# Asked for every mail: what it names (own ids only), and what names it.
+KNOWN = """
+SELECT message_id, ticket_id, own FROM tickets_mailreference
+ WHERE (message_id = ANY(%s) AND own) OR (message_id = %s AND message_id <> '')
+"""
 
 
 @dataclass(frozen=True)
@@ -56,13 +63,12 @@ def _referenced(parsed: ParsedMessage) -> tuple[list[int], list[int]]:
     """Return the tickets known by an id this mail names (nearest first), then those that wait for this very mail;
     and those that hold a mail of the same id already (one mail to two of our mailboxes)."""
     wanted = list(parsed.references)
-    query = Q(message_id__in=wanted) & Q(own=True)
-    if parsed.message_id:
-        query |= Q(message_id=parsed.message_id)
-    elif not wanted:
+    if not wanted and not parsed.message_id:
         return [], []
     rank = {message_id: position for position, message_id in enumerate(wanted)}
-    rows = MailReference.objects.filter(query).values_list("message_id", "ticket_id", "own")
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN, [wanted, parsed.message_id])
+        rows = cursor.fetchall()
     ordered = sorted(rows, key=lambda row: (rank.get(row[0], len(rank)), row[1]))
     twins = [ticket for message_id, ticket, own in ordered if own and message_id not in rank]
     return [ticket for message_id, ticket, own in ordered if not own or message_id in rank], twins

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Value
 from django.db.models.expressions import CombinedExpression
 from django.utils.translation import gettext_lazy as _
@@ -124,10 +124,22 @@ class DurableRow(models.Model):
         Raises `LeaseLost` when the fencing token is no longer ours: the caller's transaction must roll back.
         """
         state = state or self.DONE
-        changed = type(self).objects.filter(pk=self.pk, lease_token=self.lease_token)
-        if changed.update(state=state, lease_token=None, lease_until=None, **changes) != 1:
+        if self._leave(state, changes) != 1:
             raise LeaseLost(f"{type(self).__name__} {self.pk}")
         self.state = state
+
+    def _leave(self, state: str, changes: dict[str, Any]) -> int:
+        """Write the final state while the token is ours; return how many rows that changed (plain SQL: every row)."""
+        if changes:
+            mine = type(self).objects.filter(pk=self.pk, lease_token=self.lease_token)
+            return mine.update(state=state, lease_token=None, lease_until=None, **changes)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE {self._meta.db_table} SET state = %s, lease_token = NULL, lease_until = NULL "  # noqa: S608
+                "WHERE id = %s AND lease_token = %s",
+                [state, self.pk, str(self.lease_token)],
+            )
+            return cursor.rowcount
 
     def fail(self, error: BaseException | str, *, permanent: bool = False) -> bool:
         """Record a failed attempt: wait for the next one, or stand as dead when none is left. True when dead.
