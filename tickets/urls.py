@@ -1,9 +1,8 @@
 """Addresses of the desk."""
 
-from importlib.util import find_spec
-
 from django.urls import URLPattern, path
 
+from tickets import attachment_urls, mailbox_urls
 from tickets.views import actions, composer, live, new, profile, queue, thread
 
 app_name = "tickets"
@@ -47,7 +46,6 @@ urlpatterns: list[URLPattern] = [
         name="remove_participant",
     ),
     path("chamados/<int:pk>/identificar/", actions.identify, name="identify"),
+    *attachment_urls.urlpatterns,
+    *mailbox_urls.urlpatterns,
 ]
-for _module in ("attachment_urls", "mailbox_urls"):
-    if find_spec(f"tickets.{_module}"):
-        urlpatterns += __import__(f"tickets.{_module}", fromlist=["urlpatterns"]).urlpatterns
