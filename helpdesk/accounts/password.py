@@ -5,9 +5,9 @@ from django.http import HttpRequest
 
 from helpdesk.accounts import limits
 from helpdesk.accounts.limits import PASSWORD, PASSWORD_ADDRESS, Pause
-from helpdesk.accounts.team import TeamRequest
 from helpdesk.people.audit import record
 from helpdesk.people.models import User
+from helpdesk.people.signed_in import TeamRequest
 
 
 def check_password(request: HttpRequest, *, email: str, password: str) -> User | Pause | None:

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from helpdesk.accounts.team import TeamRequest
 from helpdesk.lib.clock import AppNow
 from helpdesk.people.models import LoginSession, User
+from helpdesk.people.signed_in import TeamRequest
 
 # The first word found in the browser's own description names it; the order matters, since they imitate each other.
 BROWSERS = (

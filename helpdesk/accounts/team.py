@@ -3,20 +3,12 @@
 from collections.abc import Callable
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from helpdesk.people.models import User
-
 View = Callable[..., HttpResponse]
-
-
-class TeamRequest(HttpRequest):
-    """A request of somebody who is signed in."""
-
-    user: User
 
 
 def team_page(*methods: str, secrets: tuple[str, ...] = ()) -> Callable[[View], View]:

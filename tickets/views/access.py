@@ -22,17 +22,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from helpdesk.people.models import SiteSettings, User
+from helpdesk.people.models import SiteSettings
+from helpdesk.people.signed_in import TeamRequest
 from helpdesk.people.site import site_settings
 from tickets.models import Participant, Ticket
 
 View = Callable[..., HttpResponse]
 
 
-class DeskRequest(HttpRequest):
+class DeskRequest(TeamRequest):
     """What a page of the desk gets: a signed-in person, and the company's row."""
 
-    user: User
     company: SiteSettings
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from channels_inbox.watch import trouble_sentence, troubled_channels
+from helpdesk.people.signed_in import TeamRequest
 from tickets.forms import ListForm
 from tickets.models import Department, Ticket
 from tickets.models.ticket import Status
@@ -62,14 +63,14 @@ def rail(request: DeskRequest) -> HttpResponse:
     return show(request, "tickets/_rail.html", shell(request, selection))
 
 
-def shell(request: DeskRequest, selection: Selection | None = None) -> dict[str, Any]:
+def shell(request: TeamRequest, selection: Selection | None = None) -> dict[str, Any]:
     """Return the values of the rail alone, for pages that show no list; two statements."""
     departments = departments_of(request)
     counts = counters(request.user, departments, None)
     return rail_values(request, selection, departments, counts)
 
 
-def frame(request: DeskRequest, *, ticket: Ticket | None = None) -> dict[str, Any]:
+def frame(request: TeamRequest, *, ticket: Ticket | None = None) -> dict[str, Any]:
     """Return the values of the whole desk around a ticket or around none; three statements."""
     selection = ListForm(request.GET).selection()
     departments = departments_of(request)
@@ -80,7 +81,7 @@ def frame(request: DeskRequest, *, ticket: Ticket | None = None) -> dict[str, An
     }
 
 
-def troubles_for(request: DeskRequest) -> list[str]:
+def troubles_for(request: TeamRequest) -> list[str]:
     """Return what is wrong with the channels, said to those who can mend it (R-149)."""
     if not may(request.user, "settings_write"):
         return []
@@ -96,13 +97,13 @@ def list_values(request: DeskRequest, *, current: int | None) -> dict[str, Any]:
     return {**values, "troubles": troubles_for(request)}
 
 
-def departments_of(request: DeskRequest) -> list[Department]:
+def departments_of(request: TeamRequest) -> list[Department]:
     """Return the departments whose queue the user may open."""
     return list(Department.objects.visible_to(request.user).filter(active=True))
 
 
 def _list(
-    request: DeskRequest,
+    request: TeamRequest,
     selection: Selection,
     departments: list[Department],
     counts: dict[str, int],
@@ -142,7 +143,7 @@ def _rows(
 
 
 def rail_values(
-    request: DeskRequest,
+    request: TeamRequest,
     selection: Selection | None,
     departments: list[Department],
     counts: dict[str, int],
@@ -176,17 +177,10 @@ def rail_values(
     }
 
 
-def doors_of(request: DeskRequest) -> dict[str, str]:
+def doors_of(request: TeamRequest) -> dict[str, str]:
     """Return the addresses outside the desk this person may open: set-up, local mailbox."""
     admin = may(request.user, "settings_write") or may(request.user, "audit_read")
     return {
         "admin": reverse("admin:index") if admin else "",
-        "mailbox": _address("tickets:mailbox") if settings.LOCAL_MAILBOX else "",
+        "mailbox": reverse("tickets:mailbox") if settings.LOCAL_MAILBOX else "",
     }
-
-
-def _address(name: str) -> str:
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return ""

@@ -10,11 +10,12 @@ from helpdesk.accounts import second_factor, sessions
 from helpdesk.accounts.forms import ChangePasswordForm
 from helpdesk.accounts.limits import Pause
 from helpdesk.accounts.password import knows_password
-from helpdesk.accounts.team import TeamRequest, team_page
+from helpdesk.accounts.team import team_page
 from helpdesk.accounts.views.entrance import show_pause
 from helpdesk.people.access import end_access, end_session
 from helpdesk.people.audit import record
 from helpdesk.people.models import User
+from helpdesk.people.signed_in import TeamRequest
 from tickets.views.queue import frame
 
 

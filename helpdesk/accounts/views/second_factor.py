@@ -11,9 +11,10 @@ from helpdesk.accounts import limits, second_factor
 from helpdesk.accounts.forms import ActivateForm, CurrentPasswordForm
 from helpdesk.accounts.limits import CODE, Pause
 from helpdesk.accounts.password import knows_password
-from helpdesk.accounts.team import TeamRequest, team_page
+from helpdesk.accounts.team import team_page
 from helpdesk.accounts.views.entrance import show_pause
 from helpdesk.people.audit import record
+from helpdesk.people.signed_in import TeamRequest
 
 SHOWN_KEY, SHOWN_SECONDS = "recovery_codes_until", 600
 
