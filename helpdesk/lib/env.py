@@ -20,10 +20,6 @@ MAX_VALUE_LENGTH = 65_536
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
-_DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
-_UNIT_SECONDS = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}")
-_HOST_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
 
 class EnvError(Exception):
@@ -96,25 +92,6 @@ def env_int(
     return _read(name, default, parse, environ)
 
 
-def env_duration_seconds(
-    name: str,
-    default: int | _Required = REQUIRED,
-    *,
-    minimum: int | None = None,
-    maximum: int | None = None,
-    environ: Environ | None = None,
-) -> int:
-    """Seconds from `90`, `90s`, `15m`, `2h` or `7d`."""
-
-    def parse(raw: str) -> int:
-        match = _DURATION.fullmatch(raw)
-        if not match:
-            raise ValueError(f"must be a time such as 90, 90s, 15m, 2h or 7d, not {raw[:40]!r}")
-        return _check_range(int(match[1]) * _UNIT_SECONDS[match[2]], minimum, maximum)
-
-    return _read(name, default, parse, environ)
-
-
 def env_list(
     name: str,
     default: list[str] | _Required = REQUIRED,
@@ -137,20 +114,6 @@ def env_list(
         return items
 
     return _read(name, default, parse, environ)
-
-
-def env_host_ports(
-    name: str, default: list[str] | _Required = REQUIRED, *, environ: Environ | None = None
-) -> list[str]:
-    """List of `host:port`, lower case; IPv6 in brackets."""
-
-    def host_port(raw: str) -> str:
-        match = _HOST_PORT.fullmatch(raw)
-        if not match or not 1 <= int(match[1]) <= 65_535:
-            raise ValueError("must be a list of host:port separated by commas")
-        return raw.lower()
-
-    return env_list(name, default, item=host_port, environ=environ)
 
 
 def env_url(
@@ -177,17 +140,6 @@ def env_url(
         if bare and (url.username or url.password or url.query or url.fragment):
             raise ValueError(f"{accepted}, without login, query or fragment")
         return raw.rstrip("/") if bare else raw
-
-    return _read(name, default, parse, environ)
-
-
-def env_email(name: str, default: str | _Required = REQUIRED, *, environ: Environ | None = None) -> str:
-    """One bare mail address (no display name)."""
-
-    def parse(raw: str) -> str:
-        if len(raw) > 254 or not _EMAIL.fullmatch(raw):
-            raise ValueError("must be one mail address such as desk@company.example")
-        return raw
 
     return _read(name, default, parse, environ)
 
