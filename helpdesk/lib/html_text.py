@@ -8,6 +8,7 @@ A backslash stays a backslash: people write `\\server\folder` to a help desk.
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -73,7 +74,9 @@ def _trim_address(address: str) -> str:
     return address[:end]
 
 
+@cache
 def _parser() -> MarkdownIt:
+    """Return the one parser: made once, then only read; what a rendering must remember lies in its own `env`."""
     parser = MarkdownIt("zero", {"html": False, "breaks": True, "linkify": False})
     parser.enable(["emphasis", "link", "backticks", "fence", "list", "newline"])
     parser.add_render_rule("link_open", _open_link)
