@@ -4,7 +4,6 @@ Only pictures may be shown in the browser, and only as bytes we wrote ourselves.
 the view that fetched it.
 """
 
-from django.conf import settings
 from django.http import Http404, HttpResponse
 
 from channels_inbox.files import read
@@ -67,8 +66,3 @@ def _guarded(response: HttpResponse, disposition: str) -> HttpResponse:
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
     return response
-
-
-def limit_in_mb() -> int:
-    """Return how large one file may be, for sentences."""
-    return settings.MAX_ATTACHMENT_BYTES // (1024 * 1024)

@@ -5,7 +5,6 @@ from django.db import transaction
 from helpdesk.people.models import User
 from tickets import events, lifecycle
 from tickets.models import MailReference, Participant, ThreadEntry, Ticket
-from tickets.models.ticket import FINISHED
 from tickets.permissions import require
 
 
@@ -87,12 +86,3 @@ def proposal(ticket: Ticket, user: User) -> Ticket | None:
     if ticket.possible_follow_up_of_id is None or ticket.merged_into_id:
         return None
     return Ticket.objects.visible_to(user).filter(pk=ticket.possible_follow_up_of_id).first()
-
-
-def is_open_proposal(ticket: Ticket) -> bool:
-    """Whether somebody still has to decide."""
-    return (
-        bool(ticket.possible_follow_up_of_id)
-        and not ticket.follow_up_decision
-        and ticket.status not in FINISHED
-    )
