@@ -9,7 +9,14 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 _SECRETS = (
     (re.compile(r"/t/[A-Za-z0-9_-]{20,}"), "/t/…"),
     (re.compile(r"/(convite|invite|senha|password)/[A-Za-z0-9_:-]{20,}"), r"/\1/…"),
-    (re.compile(r"(?i)\b(password|secret|token|authorization|bearer)\b([\"'=:\s]+)[^\s\"',;]+"), r"\1\2…"),
+    (
+        re.compile(
+            r"(?i)(password|passwd|secret|token|authorization|api[_-]?key)"
+            r"([\w-]{0,30}[\"'\\]{0,2}\s{0,3}[=:]\s{0,3}[\"'\\]{0,2}(?:(?:bearer|basic)\s+)?)[^\s\"',;&\\]+"
+        ),
+        r"\1\2…",
+    ),
+    (re.compile(r"(?i)\b(bearer\s+)[^\s\"',;]+"), r"\1…"),
 )
 
 
