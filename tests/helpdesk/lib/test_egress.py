@@ -90,6 +90,11 @@ def test_a_name_with_any_inside_address_is_refused(answer, trap):
         egress.connect("rebind.example", trap.port, 1, allow=[], resolver=lambda *_: answer)
 
 
+def test_a_name_made_to_keep_the_check_busy_is_refused():  # A22
+    with pytest.raises(EgressRefused):
+        egress.resolve_checked("a" * 200 + "!", 443, allow=[], resolver=lambda *_: [PUBLIC])
+
+
 def test_public_addresses_pass_the_check():
     for text in (PUBLIC, "2606:2800:21f::1", "8.8.8.8"):
         assert egress.resolve_checked("x.example", 443, allow=[], resolver=lambda *_, a=text: [a])[1] == text
