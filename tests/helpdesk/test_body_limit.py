@@ -10,7 +10,7 @@ from helpdesk.body_limit import FORM_ROOM, BodyLimit
 FORM_LIMIT = settings.MAX_ATTACHMENT_BYTES + FORM_ROOM
 
 
-def answer(path: str, sizes: list[int], *, announced: int | None = None) -> tuple[int, int]:
+def answer(path: str, sizes: list[int], *, announced: int | None = None, method: str = "POST") -> tuple[int, int]:
     """Post chunks of these sizes; return the status and how many bytes the product behind got to see."""
     seen = 0
     status = 0
@@ -34,7 +34,7 @@ def answer(path: str, sizes: list[int], *, announced: int | None = None) -> tupl
         status = message.get("status", status)
 
     headers = [] if announced is None else [(b"content-length", str(announced).encode())]
-    scope = {"type": "http", "method": "POST", "path": path, "headers": headers}
+    scope = {"type": "http", "method": method, "path": path, "headers": headers}
     asyncio.run(BodyLimit(product)(scope, receive, send))
     return status, seen
 
@@ -56,3 +56,10 @@ def test_a_body_that_hides_its_length_is_stopped_at_the_limit():
     status, seen = answer("/ajuda/", [1024 * 1024] * 40)
     assert status == 413
     assert seen <= FORM_LIMIT
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_a_reading_method_carries_no_large_body_either(method):  # A12, A22
+    status, seen = answer("/ajuda/", [1024 * 1024] * 40, method=method)
+    assert status == 413
+    assert seen <= FORM_ROOM
