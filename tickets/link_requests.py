@@ -16,7 +16,7 @@ from channels_inbox.adapters.portal import LINK_REQUEST, portal_channel
 from helpdesk.lib.clock import AppNow, app_now
 from helpdesk.people.contacts import canonical_email
 from helpdesk.people.models import Contact, ContactAddress
-from tickets.conversation import send
+from tickets.dispatch import send
 from tickets.mail_out import Recipient
 from tickets.models import EntryDelivery, Participant, ThreadEntry, Ticket
 from tickets.system_texts import fill, find_texts, values_for

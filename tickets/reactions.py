@@ -16,7 +16,7 @@ from helpdesk.people.models import ContactAddress
 from helpdesk.people.site import site_settings
 from tickets import live
 from tickets.calendars import calendar_of
-from tickets.conversation import send
+from tickets.dispatch import send
 from tickets.mail_out import Recipient
 from tickets.models import ChannelPolicy, EntryDelivery, Reaction, ThreadEntry, Ticket, TicketEvent
 from tickets.models.ticket import Priority

@@ -30,7 +30,7 @@ def start_ticket(
 
     `send_mail`: the message is the first mail to the customer, and the ticket waits for the answer with the actor
     as its agent. Otherwise it stands as an internal note. Without an address the contact is a new one and the
-    ticket is marked `identification_pending` (R-003). Raises `PermissionDenied`, `conversation.NothingToSend`.
+    ticket is marked `identification_pending` (R-003). Raises `PermissionDenied`, `dispatch.NothingToSend`.
     """
     require(actor, "ticket_create")
     standing = ThreadEntry.objects.filter(idem_key=idem_key).select_related("ticket").first()

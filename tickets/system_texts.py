@@ -2,6 +2,7 @@
 language, else in Portuguese (R-131, R-413)."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Q
@@ -34,7 +35,7 @@ def values_for(
     channel: Channel | None,
     policy: ChannelPolicy | None = None,
     agent: User | None = None,
-    now=None,
+    now: datetime | None = None,
 ) -> Mapping[str, str]:
     """Return the values of D.15 that exist for a message of this ticket. The link stands as a mark until built."""
     site = site_settings()

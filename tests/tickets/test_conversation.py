@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from channels_inbox.models import OutboundMessage
 from channels_inbox.outbox import deliver_due
 from tickets import conversation
-from tickets.conversation import NothingToSend
+from tickets.dispatch import NothingToSend
 from tickets.models import SystemText, ThreadEntry, Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from channels_inbox.files import new_attachment
 from tickets import conversation
+from tickets.dispatch import NothingToSend
 from tickets.forms import DraftForm, NothingForm, SendForm, UploadForm
 from tickets.lifecycle import InvalidMove
 from tickets.models import Draft, DraftFile, ThreadEntry, Ticket
@@ -115,7 +116,7 @@ def send(request: DeskRequest, pk: int) -> HttpResponse:
         return show(request, "tickets/_stale.html", values, status=409)
     try:
         entry = _write(request, ticket, clean)
-    except conversation.NothingToSend as error:
+    except NothingToSend as error:
         return refuse(str(error), status=422)
     except InvalidMove as error:
         return refuse(error.message)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from helpdesk.people.contacts import canonical_email
 from helpdesk.people.models import Contact, ContactAddress, User
-from tickets.conversation import NothingToSend
+from tickets.dispatch import NothingToSend
 from tickets.forms import NewTicketForm
 from tickets.models import Department
 from tickets.permissions import may
