@@ -1,10 +1,13 @@
 """Decides whom the desk wakes when messages stop: administrators, by account mail (R-149, reliability 1.2)."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import CharField, Exists, OuterRef
+from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils import translation
 from django.utils.timezone import localtime
@@ -18,10 +21,21 @@ from helpdesk.people.models import AuditEntry, User
 from tickets.models import Role, SystemText
 from tickets.placeholders import render
 
+UNCERTAIN_MINUTES = 30
+AT_MOST = 20
+
 
 def administrators() -> list[User]:
     """People who hold the role admin and can sign in."""
     return list(User.objects.filter(is_active=True, memberships__role=Role.ADMIN).distinct())
+
+
+def _tell(words: Callable[[User], tuple[str, str]]) -> None:
+    """Mail every administrator; `words` gives subject and text, called in the person's language."""
+    for person in administrators():
+        with translation.override(person.language):
+            subject, text = words(person)
+            send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [person.email])
 
 
 def message_died(inbound: InboundMessage) -> None:
@@ -29,61 +43,55 @@ def message_died(inbound: InboundMessage) -> None:
     if InboundMessage.objects.filter(state="dead").count() > 1:
         return
     link = settings.BASE_URL + reverse("admin:channels_inbox_inboundmessage_changelist") + "?state=dead"
-    for person in administrators():
-        with translation.override(person.language):
-            send_mail(
-                _("A message could not be read"),
-                _("A message of %(channel)s could not be turned into a ticket. It is kept: %(link)s")
-                % {"channel": inbound.channel.name, "link": link},
-                settings.DEFAULT_FROM_EMAIL,
-                [person.email],
-            )
-
-
-UNCERTAIN_MINUTES = 30
+    _tell(
+        lambda person: (
+            _("A message could not be read"),
+            _("A message of %(channel)s could not be turned into a ticket. It is kept: %(link)s")
+            % {"channel": inbound.channel.name, "link": link},
+        )
+    )
 
 
 def uncertain_too_long() -> int:
     """Tell administrators of replies nobody knows the fate of for 30 minutes, once each; return how many.
 
-    The audit trail remembers who was told, so that two sweeps tell once.
+    The audit trail remembers what was told, so that the next sweep does not; at most `AT_MOST` a sweep.
     """
     long_ago = AppNow() - timedelta(minutes=UNCERTAIN_MINUTES)
-    told = 0
-    rows = OutboundMessage.objects.filter(state=OutboundMessage.UNCERTAIN, handed_at__lt=long_ago, purpose="reply")
-    for row in rows.order_by("id")[:20]:
-        if AuditEntry.objects.filter(kind="delivery_uncertain", subject=str(row.pk)).exists():
-            continue
+    told = AuditEntry.objects.filter(
+        kind="delivery_uncertain", subject=Cast(OuterRef("pk"), output_field=CharField())
+    )
+    untold = list(
+        OutboundMessage.objects.filter(
+            ~Exists(told), state=OutboundMessage.UNCERTAIN, handed_at__lt=long_ago, purpose="reply"
+        ).order_by("id")[:AT_MOST]
+    )
+    for row in untold:
         with transaction.atomic():
             record("delivery_uncertain", subject=str(row.pk))
             _tell_uncertain(row)
-        told += 1
-    return told
+    return len(untold)
 
 
 def _tell_uncertain(row: OutboundMessage) -> None:
     link = settings.BASE_URL + reverse("admin:channels_inbox_outboundmessage_changelist") + "?state=uncertain"
-    for person in administrators():
-        with translation.override(person.language):
-            send_mail(
-                _("It is not known whether a reply arrived"),
-                _("The connection ended while a reply to %(recipient)s was leaving. Say what happened: %(link)s")
-                % {"recipient": row.recipient, "link": link},
-                settings.DEFAULT_FROM_EMAIL,
-                [person.email],
-            )
+    _tell(
+        lambda person: (
+            _("It is not known whether a reply arrived"),
+            _("The connection ended while a reply to %(recipient)s was leaving. Say what happened: %(link)s")
+            % {"recipient": row.recipient, "link": link},
+        )
+    )
 
 
 def channel_silent(channel: Channel, *, over: bool) -> None:
     """Tell administrators that a mailbox stopped delivering, or that it flows again; never by that channel."""
-    for person in administrators():
-        with translation.override(person.language):
-            send_mail(
-                _("%(channel)s flows again") % {"channel": channel.name} if over else _alarm_subject(channel),
-                _("Messages arrive again. Nothing to do.") if over else _alarm_text(channel, person.language),
-                settings.DEFAULT_FROM_EMAIL,
-                [person.email],
-            )
+    _tell(
+        lambda person: (
+            _("%(channel)s flows again") % {"channel": channel.name} if over else _alarm_subject(channel),
+            _("Messages arrive again. Nothing to do.") if over else _alarm_text(channel, person.language),
+        )
+    )
 
 
 def _alarm_subject(channel: Channel) -> str:

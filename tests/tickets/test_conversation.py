@@ -223,3 +223,19 @@ def test_an_uncertain_reply_wakes_an_administrator_once_after_half_an_hour(arriv
     travel(minutes=2)
     assert (uncertain_too_long(), uncertain_too_long()) == (1, 0)
     assert [message.to for message in mailoutbox] == [[boss.email]]
+
+
+def test_uncertain_replies_told_of_do_not_hide_the_next(arrive, person, travel, mailoutbox, monkeypatch):
+    # reliability 1.3
+    from helpdesk.lib.clock import app_now
+    from tickets import alarms
+
+    monkeypatch.setattr(alarms, "AT_MOST", 1)
+    person("chefe", "admin", None)
+    ticket, livia = arrive().ticket, person("livia")
+    for text in ("Olá", "E mais isto"):
+        conversation.reply(ticket, actor=livia, text=text)
+    OutboundMessage.objects.filter(purpose="reply").update(state="uncertain", handed_at=app_now())
+    travel(minutes=31)
+    assert [alarms.uncertain_too_long() for _ in range(3)] == [1, 1, 0]
+    assert len(mailoutbox) == 2
