@@ -26,7 +26,7 @@ def insert_together(*rows: Model) -> None:
             else:
                 marks.append("%s")
                 values.append(field.get_db_prep_save(value, connection))
-        columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+        columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
         key = " RETURNING id" if number == 0 else ""
         parts.append(f"r{number} AS (INSERT INTO {row._meta.db_table} ({columns}) VALUES ({', '.join(marks)}){key})")  # noqa: S608
     with connection.cursor() as cursor:
