@@ -103,12 +103,10 @@ def open_from_form(
     language: str,
 ) -> Ticket:
     """Open a ticket from the help form; return it. Anybody may write, in anybody's name: nothing is shown (A23)."""
-    idem_key = f"form:{key}"
     with transaction.atomic():
         contact, _created = identify("email", email, name=name, language=language)
-        standing = (
-            ThreadEntry.objects.filter(idem_key=idem_key, contact=contact).select_related("ticket").first()
-        )
+        idem_key = f"form:{contact.pk}:{key}"  # the key alone may come back with another address
+        standing = ThreadEntry.objects.filter(idem_key=idem_key).select_related("ticket").first()
         if standing is not None:
             return standing.ticket
         channel = portal_channel()

@@ -258,3 +258,11 @@ def test_pages_say_what_the_browser_must_keep_to_itself(desk):
         # Under the bare header forms would be posted with "Origin: null", which the forgery check refuses.
         assert '<meta name="referrer" content="same-origin">' in answer.content.decode()
         assert not re.search(r'(?:src|href)="(?:https?:)?//', answer.content.decode())
+
+
+def test_one_key_with_two_addresses_is_two_tickets_and_no_error(desk):  # A23: the other's ticket stays unseen
+    key = uuid.uuid4().hex
+    assert fill(key=key, email="errado@padaria.example").status_code == 302
+    assert fill(key=key).status_code == 302
+    assert fill(key=key).status_code == 302
+    assert Ticket.objects.count() == 2
