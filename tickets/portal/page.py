@@ -171,8 +171,8 @@ def _message(entry: ThreadEntry, access: Access) -> Message:
 
 def _body(entry: ThreadEntry) -> SafeString:
     """Return the safe body, without the sentence that holds the mark of the mail's own link: it says nothing here."""
-    if LINK_MARK not in entry.text:
-        return body_of(entry)
+    if entry.kind != ThreadEntry.Kind.AUTO or LINK_MARK not in entry.text:
+        return body_of(entry)  # what people wrote keeps every word, and is never searched (A22)
     kept = _LINK_SENTENCE.sub("", entry.text).strip()
     return mark_safe(f"<p>{text_to_html(kept)}</p>")  # noqa: S308 escaped
 

@@ -70,7 +70,7 @@ def _take_reply(request: CustomerRequest, access: Access) -> HttpResponse:
 def _page(request: CustomerRequest, access: Access, form: ReplyForm, *, status: int = 200) -> HttpResponse:
     before = request.GET.get("antes", "")
     values = {
-        **_shown(request, access, before=int(before) if before.isascii() and before.isdigit() else 0),
+        **_shown(request, access, before=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else 0),
         "form": form,
         "key": form["key"].value() or new_key(),
         "sent": "enviado" in request.GET and status == 200,

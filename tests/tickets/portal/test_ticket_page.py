@@ -161,3 +161,17 @@ def test_merged_ticket_goes_on_at_the_other_address(arrive, person, enter):  # R
     Participant.objects.filter(ticket=target).update(removed=True)
     assert client.get(path).status_code == 404
     assert client.get(answer["Location"]).status_code == 404
+
+
+def test_a_customer_who_types_the_mark_of_a_link_loses_no_word(arrive, enter):  # A04, A22
+    client, path = enter(arrive(text="antes \ue000link\ue001 depois. " + "a" * 2000).ticket)
+    page = text_of(client, path)
+    assert "antes" in page
+    assert "depois" in page
+
+
+@pytest.mark.parametrize("before", ["9" * 5000, "9" * 30, "-1", "²", "1e3"])
+def test_a_place_nobody_made_shows_the_newest_page(arrive, enter, before):  # A20, A22
+    client, path = enter(arrive().ticket)
+    answer = client.get(path, {"antes": before})
+    assert answer.status_code == 200
