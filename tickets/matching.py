@@ -3,6 +3,9 @@
 Proof is our signed Message-ID or reply address; a reference is a Message-ID the ticket is known by. Either joins
 only when the sender already takes part in that ticket. Numbers in subjects are a hint for the analyst, never
 authority.
+
+An id that a mail of the ticket merely named proves less: anybody may name the id of somebody else's mail and put
+that person in copy. It joins for the ticket's own customer only.
 """
 
 import re
@@ -42,43 +45,52 @@ def find_ticket(parsed: ParsedMessage, contact: Contact, *, now: datetime) -> Ma
         ticket for ticket, proved_contact in parsed.extra.get("proofs", []) if proved_contact == contact.pk
     ]
     claimed = [ticket for ticket, _contact in parsed.extra.get("proofs", [])]
-    referenced, twins = _referenced(parsed)
-    candidates = list(dict.fromkeys([*proved, *claimed, *referenced]))
-    if not candidates and not twins:
+    referenced, waiting, twins = _referenced(parsed)
+    known = list(dict.fromkeys([*proved, *claimed, *referenced]))
+    if not known and not waiting and not twins:
         return Match(hint=_hint(parsed))
-    mine = set(
-        Participant.objects.filter(
-            ticket__in=[*candidates, *twins], contact=contact, removed=False
-        ).values_list("ticket_id", flat=True)
-    )
+    kinds = _kinds_of(contact, [*known, *waiting, *twins])
     if not parsed.sender_unverified:
-        for ticket_id in candidates:
-            if ticket_id in mine:
-                return _joinable(ticket_id, now=now)
-    twin = next((ticket_id for ticket_id in twins if ticket_id in mine), None)
-    return Match(candidate_id=_existing(candidates) or twin, hint=_hint(parsed))
+        for ticket_id in known:
+            if ticket_id in kinds:
+                return _joinable(ticket_id, contact, now=now)
+        for ticket_id in waiting:
+            if kinds.get(ticket_id) == Participant.Kind.REQUESTER:
+                return _joinable(ticket_id, contact, now=now)
+    twin = next((ticket_id for ticket_id in twins if ticket_id in kinds), None)
+    return Match(candidate_id=_existing([*known, *waiting]) or twin, hint=_hint(parsed))
 
 
-def _referenced(parsed: ParsedMessage) -> tuple[list[int], list[int]]:
-    """Return the tickets known by an id this mail names (nearest first), then those that wait for this very mail;
-    and those that hold a mail of the same id already (one mail to two of our mailboxes)."""
+def _kinds_of(contact: Contact, tickets: list[int]) -> dict[int, str]:
+    """Return how the contact takes part in which of these tickets."""
+    rows = Participant.objects.filter(ticket__in=tickets, contact=contact, removed=False)
+    return dict(rows.values_list("ticket_id", "kind"))
+
+
+def _referenced(parsed: ParsedMessage) -> tuple[list[int], list[int], list[int]]:
+    """Return the tickets known by an id this mail names (nearest first); those that wait for this very mail; and
+    those that hold a mail of the same id already (one mail to two of our mailboxes)."""
     wanted = list(parsed.references)
     if not wanted and not parsed.message_id:
-        return [], []
+        return [], [], []
     rank = {message_id: position for position, message_id in enumerate(wanted)}
     with connection.cursor() as cursor:
         cursor.execute(KNOWN, [wanted, parsed.message_id])
         rows = cursor.fetchall()
     ordered = sorted(rows, key=lambda row: (rank.get(row[0], len(rank)), row[1]))
-    twins = [ticket for message_id, ticket, own in ordered if own and message_id not in rank]
-    return [ticket for message_id, ticket, own in ordered if not own or message_id in rank], twins
+    known = [ticket for message_id, ticket, own in ordered if own and message_id in rank]
+    waiting = [ticket for _message_id, ticket, own in ordered if not own]
+    return known, waiting, [ticket for message_id, ticket, own in ordered if own and message_id not in rank]
 
 
-def _joinable(ticket_id: int, *, now: datetime) -> Match:
-    """Lock the ticket (or the one it was merged into); a closed one is joined for seven days only (R-006)."""
+def _joinable(ticket_id: int, contact: Contact, *, now: datetime) -> Match:
+    """Lock the ticket (or the one it was merged into, where the contact must take part too: whoever was taken out
+    there does not come back by the old one); a closed one is joined for seven days only (R-006)."""
     ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket_id)
     if ticket.merged_into_id:
         ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.merged_into_id)
+        if ticket.pk not in _kinds_of(contact, [ticket.pk]):
+            return Match(candidate_id=ticket.pk)
     if (
         ticket.status == Status.CLOSED
         and ticket.closed_at
