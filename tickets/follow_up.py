@@ -35,6 +35,7 @@ def join(ticket: Ticket, *, actor: User) -> Ticket:
 def _move(ticket: Ticket, target: Ticket) -> None:
     entries = ticket.entries.order_by("id")
     last = entries.last()
+    words = entries.exclude(kind__in=[ThreadEntry.Kind.AUTO, ThreadEntry.Kind.NOTE]).last() or last
     entries.update(ticket=target, held=False)
     MailReference.objects.filter(ticket=ticket).update(ticket=target)
     known = Participant.objects.filter(ticket=target).values("contact")
@@ -47,9 +48,9 @@ def _move(ticket: Ticket, target: Ticket) -> None:
         ],
         ignore_conflicts=True,
     )
-    if last is not None:
+    if last is not None and words is not None:
         target.last_entry_id = max(target.last_entry_id, last.pk)
-        target.preview = " ".join(last.text.split())[:160]
+        target.preview = " ".join(words.text.split())[:160]
         target.save(update_fields=["last_entry_id", "preview"])
 
 

@@ -31,7 +31,7 @@ def test_joining_moves_the_words_the_ids_and_the_sender(pair, person, arrive):
     second.refresh_from_db()
     first.refresh_from_db()
     assert (second.merged_into_id, second.status, second.outcome) == (first.pk, "resolved", "duplicado")
-    assert list(first.entries.order_by("id").values_list("kind", "text"))[-1] == ("customer", "Sou colega")
+    assert first.entries.filter(kind="customer").order_by("id").last().text.strip() == "Sou colega"
     assert not second.entries.filter(kind="customer").exists()
     assert MailReference.objects.get(message_id="bia@x.example", own=True).ticket_id == first.pk
     assert Participant.objects.filter(ticket=first, contact=second.contact, kind="copied").exists()
