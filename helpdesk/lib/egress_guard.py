@@ -22,7 +22,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 MAX_ADDRESSES = 4
 DEFAULT_TIMEOUT = 15.0
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
-_HOST = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?:\.|\Z))+")  # one way to read a name: no backtracking (A22)
+_HOST = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?:\.|\Z))+")  # read in one way only (A22)
 # Not covered by `is_global`: relays and prefixes that carry an IPv4 address inside.
 _REFUSED_NETWORKS = [
     ipaddress.ip_network(network)

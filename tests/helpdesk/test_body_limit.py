@@ -10,7 +10,9 @@ from helpdesk.body_limit import FORM_ROOM, BodyLimit
 FORM_LIMIT = settings.MAX_ATTACHMENT_BYTES + FORM_ROOM
 
 
-def answer(path: str, sizes: list[int], *, announced: int | None = None, method: str = "POST") -> tuple[int, int]:
+def answer(
+    path: str, sizes: list[int], *, announced: int | None = None, method: str = "POST"
+) -> tuple[int, int]:
     """Post chunks of these sizes; return the status and how many bytes the product behind got to see."""
     seen = 0
     status = 0

@@ -68,9 +68,8 @@ def _take_reply(request: CustomerRequest, access: Access) -> HttpResponse:
 
 
 def _page(request: CustomerRequest, access: Access, form: ReplyForm, *, status: int = 200) -> HttpResponse:
-    before = request.GET.get("antes", "")
     values = {
-        **_shown(request, access, before=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else 0),
+        **_shown(request, access, before=_place(request.GET.get("antes", ""))),
         "form": form,
         "key": form["key"].value() or new_key(),
         "sent": "enviado" in request.GET and status == 200,
@@ -81,9 +80,13 @@ def _page(request: CustomerRequest, access: Access, form: ReplyForm, *, status: 
     return response
 
 
+def _place(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
 def _shown(request: CustomerRequest, access: Access, *, before: int = 0) -> dict[str, Any]:
     """Return what the page and its live fragment have in common."""
-    messages, earlier = thread_of(access, before=before if 0 < before < 2**63 else 0)
+    messages, earlier = thread_of(access, before=before)
     ticket, site = access.ticket, request.company
     return {
         "site": site,
