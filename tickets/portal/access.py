@@ -67,7 +67,8 @@ def access_by_cookie(request: HttpRequest, protocol: str) -> Access | None:
 
 
 def _access(token: TrackingToken | None) -> Access | None:
-    """Follow merges to the ticket that goes on; its page opens only to somebody who takes part in it (A11)."""
+    """Follow merges to the ticket that goes on; its page opens only to its customer: whoever was
+    added by a merge is in copy there, and gets what is written from then on, never what was before (A11)."""
     if token is None:
         return None
     ticket = token.ticket
@@ -75,8 +76,9 @@ def _access(token: TrackingToken | None) -> Access | None:
         if ticket.merged_into_id is None:
             break
         ticket = Ticket.objects.select_related("department", "assignee").get(pk=ticket.merged_into_id)
-    takes_part = Participant.objects.filter(ticket=ticket, contact=token.contact, removed=False).exists()
-    return Access(token, ticket, token.contact) if takes_part else None
+    customers = Participant.objects.filter(ticket=ticket, kind=Participant.Kind.REQUESTER, removed=False)
+    its_own = customers.filter(contact=token.contact).exists()
+    return Access(token, ticket, token.contact) if its_own else None
 
 
 def give_cookie(response: HttpResponse, access: Access) -> HttpResponse:

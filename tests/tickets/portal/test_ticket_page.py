@@ -175,3 +175,14 @@ def test_a_place_nobody_made_shows_the_newest_page(arrive, enter, before):  # A2
     client, path = enter(arrive().ticket)
     answer = client.get(path, {"antes": before})
     assert answer.status_code == 200
+
+
+def test_a_stranger_who_was_joined_reads_nothing_of_before(arrive, person, enter):  # A10, A11, R-128 row 4
+    ticket = arrive(message_id="raiz@trigal.example", text="segredo de antes").ticket
+    stranger = arrive(sender="Estranho <estranho@fora.example>", in_reply_to="raiz@trigal.example").ticket
+    client, path = enter(stranger)
+    join(stranger, actor=person("paula", "leader"))
+    answer = client.get(path, follow=True)
+    assert answer.status_code == 404
+    assert "segredo de antes" not in answer.content.decode()
+    assert ticket.protocol not in answer.content.decode()
