@@ -32,5 +32,6 @@ class Canary:
                 visitor.settimeout(1)
                 try:
                     self.visits.append(visitor.recv(2000))
+                    visitor.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 except OSError:
                     self.visits.append(b"silent")

@@ -13,10 +13,10 @@ from playwright.sync_api import Browser, Page
 
 from helpdesk.accounts.second_factor import PASSED_KEY
 from helpdesk.people.models import User
-from tests.conftest import CHROMIUM_ARGUMENTS
 from tests.browser.canary import Canary
 from tests.browser.product import web
 from tests.browser.watch import Watch
+from tests.conftest import CHROMIUM_ARGUMENTS
 from tests.flows.worker import until
 
 

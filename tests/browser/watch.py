@@ -1,5 +1,6 @@
 """Decides what a browser test never lets pass: anything our pages ask of strangers, refuse, break or spill."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +19,28 @@ RULES = {
         "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"],
     },
 }
+CONTRAST = {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["color-contrast"]}}
 LISTEN = """addEventListener("securitypolicyviolation", (event) =>
   window.sayBroken(`${location.pathname}: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`))"""
 # The whole mail stands in a sandboxed frame whose policy is meant to refuse what the mail asks for (A03).
 FRAME = re.compile(r"/mensagens/\d+/original/quadro/")
+# Sideways scrolling of the page or of a part that is meant to scroll down only, and words outside the window.
 WIDER = """() => {
-  if (document.documentElement.scrollWidth <= innerWidth) return [];
-  const sticksOut = (each) => each.getBoundingClientRect().right > innerWidth;
-  const wide = [...document.body.querySelectorAll("*")].filter(sticksOut).slice(0, 3);
-  return [`${document.documentElement.scrollWidth} px`, ...wide.map((each) => each.outerHTML.slice(0, 120))];
+  const all = { checkOpacity: true, checkVisibilityCSS: true };
+  const meant = ".scroll-x, pre, textarea, input, .box, .prose, .bubble";
+  const scrolls = (each) => ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
+  const within = (each) => each && each !== document.body && (scrolls(each) || within(each.parentElement));
+  const seen = (each) => each.checkVisibility(all) && !each.closest(".sr");
+  const everything = [...document.body.querySelectorAll("*")].filter(seen);
+  const out = everything.filter((each) => {
+    const place = each.getBoundingClientRect();
+    return place.width > 1 && place.right > innerWidth + 1 && !within(each.parentElement);
+  });
+  const spills = (each) => scrolls(each) && each.scrollWidth > each.clientWidth + 1;
+  const wide = everything.filter((each) => spills(each) && !each.matches(meant));
+  const root = document.documentElement;
+  const page = root.scrollWidth > innerWidth ? [`${root.scrollWidth} px`] : [];
+  return [...page, ...[...out, ...wide].slice(0, 3).map((each) => each.outerHTML.slice(0, 120))];
 }"""
 
 
@@ -78,19 +92,27 @@ class Watch:
         yield
         self.allowed = before
 
-    def look(self, page: Page, name: str, *, axe: bool = True) -> None:
-        """Judge the page as it stands: axe, width, inline handlers and styles; keep a picture when asked for."""
+    def look(self, page: Page, name: str) -> None:
+        """Judge the page as it stands: axe, width; keep pictures in both themes when asked for.
+
+        The context's own theme is judged by every rule, the other one (contrast is all it changes) with --full.
+        """
         settle(page)
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            self.shoot(page, f"{name}-{scheme}")
-            found = Axe().run(page, options=RULES).response["violations"] if axe else []
-            self.trouble += [
-                f"axe {name} {scheme}: {each['id']} {node['html'][:160]}"
-                for each in found
-                for node in each["nodes"][:3]
-            ]
+        own = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        self.shoot(page, f"{name}-{'dark' if own else 'light'}")
+        self.judge(page, name, RULES)
+        if self.shots is not None or os.environ.get("HD_FULL"):
+            page.emulate_media(color_scheme="light" if own else "dark")
+            self.shoot(page, f"{name}-{'light' if own else 'dark'}")
+            self.judge(page, f"{name} in the other theme", CONTRAST)
+            page.emulate_media(color_scheme="dark" if own else "light")
         self.trouble += [f"wider than the window, {name}: {each}" for each in page.evaluate(WIDER)]
+
+    def judge(self, page: Page, name: str, rules: dict) -> None:
+        """Let axe look at the page by these rules."""
+        for broken in Axe().run(page, options=rules).response["violations"]:
+            nodes = [node["html"][:160] for node in broken["nodes"][:3]]
+            self.trouble.append(f"axe, {name} {page.viewport_size['width']}: {broken['id']} {nodes}")
 
     def shoot(self, page: Page, name: str) -> None:
         if self.shots is not None:
