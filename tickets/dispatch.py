@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from django.db.models import F
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -31,7 +32,7 @@ def recipients_of(
     addresses: dict[int, str] = {}
     rows = ContactAddress.objects.filter(
         contact__in=[each.contact_id for each in wanted], kind="email"
-    ).order_by("bounced_at", "id")
+    ).order_by(F("bounced_at").asc(nulls_first=True), "id")
     for row in rows:
         addresses.setdefault(row.contact_id, row.value)
     reachable = [

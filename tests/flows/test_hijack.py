@@ -3,6 +3,8 @@
 import pytest
 
 from channels_inbox.mailbox_ids import reply_address
+from helpdesk.people.models import ContactAddress
+from tickets.dispatch import recipients_of
 from tickets.models import Participant
 
 pytestmark = pytest.mark.django_db
@@ -48,3 +50,12 @@ def test_a_person_taken_out_does_not_come_back_through_a_merged_ticket(arrive, p
     key = reply_address("suporte@presteza.example", merged, aside.contact_id)
     for number, proof in enumerate([{"in_reply_to": "meu@fora.example"}, {"to": key}]):
         assert arrive(sender=STRANGER, text=f"de novo {number}", **proof).ticket_id != root.pk
+
+
+def test_an_address_that_came_back_is_the_last_one_written_to(arrive):
+    entry = arrive(sender=MARINA)
+    old = ContactAddress.objects.get(value="marina@trigal.example")
+    ContactAddress.objects.create(contact=entry.contact, kind="email", value="nova@trigal.example")
+    ContactAddress.objects.filter(pk=old.pk).update(bounced_at=entry.created_at)
+    to, _cc = recipients_of(entry.ticket, to_all=True)
+    assert [each.address for each in to] == ["nova@trigal.example"]
