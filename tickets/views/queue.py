@@ -30,7 +30,7 @@ def ticket_list(request: DeskRequest) -> HttpResponse:
     return show(
         request,
         "tickets/_ticket_list.html",
-        list_values(request, current=int(current) if current.isdecimal() else None),
+        list_values(request, current=int(current) if current.isdecimal() and len(current) < 19 else None),
     )
 
 

@@ -167,3 +167,9 @@ def test_page_has_no_inline_script_or_style(many, browser, livia):
     assert "hx-on" not in page
     assert "javascript:" not in page
     assert page.count("<script") == page.count("<script src=")
+
+
+@pytest.mark.parametrize("current", ["9" * 5000, "²", "-1"])
+def test_a_current_ticket_nobody_has_shows_the_list(many, browser, livia, current):  # A20, A22
+    many(1)
+    assert browser(livia).get(reverse("tickets:ticket_list"), {"current": current}).status_code == 200
