@@ -165,5 +165,6 @@ def drop_everything(cursor: Any) -> None:
         UNION ALL SELECT 'TEXT SEARCH CONFIGURATION', c.oid::regconfig::text FROM pg_ts_config c
         WHERE c.cfgnamespace = 'public'::regnamespace AND NOT {_OF_EXTENSION}"""  # noqa: S608
     )
-    for kind, name in cursor.fetchall():  # names come quoted from the server's own cast
+    # Tables first: a sequence that belongs to a column goes with it and cannot go alone.
+    for kind, name in sorted(cursor.fetchall(), key=lambda row: row[0] == "SEQUENCE"):  # names come quoted
         cursor.execute(f"DROP {kind} IF EXISTS {name} CASCADE")

@@ -8,6 +8,7 @@ import fcntl
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ KEYWORDS = {
     "ngettext": (1, 2), "ngettext_lazy": (1, 2),
     "pgettext": ((1, "c"), 2), "pgettext_lazy": ((1, "c"), 2), "npgettext": ((1, "c"), 2, 3),
 }  # fmt: skip
+FIXED_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 HEADER = "# Portuguese (Brazil) texts of Presteza."
 SOURCES = ("helpdesk", "channels_inbox", "tickets", "templates")
 
@@ -150,10 +152,10 @@ def po_bytes(catalogue: Any) -> bytes:
 
 
 def mo_bytes(catalogue: Any) -> bytes:
+    """Return the compiled catalogue; the same texts give the same bytes whenever it is made."""
     from babel.messages.mofile import write_mo
 
     out = io.BytesIO()
-    for name in ("POT-Creation-Date", "PO-Revision-Date", "Generated-By"):
-        catalogue.mime_headers = [(key, value) for key, value in catalogue.mime_headers if key != name]
+    catalogue.creation_date = catalogue.revision_date = FIXED_DATE
     write_mo(out, catalogue)
     return out.getvalue()
