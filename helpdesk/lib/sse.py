@@ -7,6 +7,7 @@ lost hint is harmless: on reconnect the screen fetches everything again. The str
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from functools import lru_cache
 from typing import Any
@@ -31,12 +32,30 @@ def _name(topic: str) -> str:
     return f"{settings.KEY_PREFIX}:live:{topic}"
 
 
+def _counter(topic: str) -> str:
+    return f"{_name(topic)}:at"
+
+
 def publish(topic: str, message: Message) -> None:
-    """Announce a message on a topic; a broker that is away is no error."""
+    """Announce a message on a topic, with its number `at`; a broker that is away is no error."""
     try:
-        _client().publish(_name(topic), json.dumps(message))
+        position = _client().incr(_counter(topic))
+        if position == 1:  # a new or emptied broker: never count again what an open page has seen
+            position = _client().incrby(_counter(topic), time.time_ns() // 1_000_000)
+        _client().publish(_name(topic), json.dumps({**message, "at": position}))
     except redis.RedisError as error:
         logger.warning("live hint lost: %s", error)
+
+
+def position(topic: str) -> int | None:
+    """Return the number of the last message of a topic (0: none yet), None when the broker is away.
+
+    A page asks before it reads its rows; a stream that starts at another number tells it that it missed something.
+    """
+    try:
+        return int(_client().get(_counter(topic)) or 0)
+    except redis.RedisError:
+        return None
 
 
 def revoke(user_id: int) -> None:
@@ -51,14 +70,18 @@ class Hub:
         self.topic = topic
         self.queues: set[asyncio.Queue[Message | None]] = set()
         self.reader: asyncio.Task[None] | None = None
+        self.listening = asyncio.Event()
 
     async def stream(self, wanted: Wanted, *, user_id: int) -> AsyncIterator[bytes]:
-        """Yield SSE bytes of the messages `wanted` lets through, with a heartbeat, until revoked or too slow."""
+        """Yield SSE bytes of the messages `wanted` lets through, with a heartbeat, until revoked or too slow.
+
+        The greeting says the position the stream starts at: what is published later is heard.
+        """
         queue: asyncio.Queue[Message | None] = asyncio.Queue(QUEUE_LENGTH)
         self.queues.add(queue)
-        self._ensure_reader()
         try:
-            yield b"retry: 2000\n\nevent: hello\ndata: {}\n\n"
+            start = json.dumps({"at": await self._start()}).encode()
+            yield b"retry: 2000\n\nevent: hello\ndata: " + start + b"\n\n"
             while True:
                 try:
                     message = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
@@ -72,9 +95,15 @@ class Hub:
         finally:
             self.queues.discard(queue)
 
-    def _ensure_reader(self) -> None:
+    async def _start(self) -> int | None:
+        """Wait for the subscription (not for a broker that is away), return the topic's position."""
         if self.reader is None or self.reader.done():
+            self.listening.clear()
             self.reader = asyncio.get_running_loop().create_task(self._read())
+        listening = asyncio.ensure_future(self.listening.wait())
+        await asyncio.wait({listening, self.reader}, return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
+        return await asyncio.to_thread(position, self.topic)
 
     async def _read(self) -> None:
         """Read the topic and hand out; when the connection breaks, end the streams so that clients come again."""
@@ -83,13 +112,16 @@ class Hub:
             async with client.pubsub() as pubsub:
                 await pubsub.subscribe(_name(self.topic))
                 while self.queues:
-                    got = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
-                    if got:
+                    got = await pubsub.get_message(timeout=5)
+                    if got and got["type"] == "subscribe":
+                        self.listening.set()
+                    elif got and got["type"] == "message":
                         self._hand_out(json.loads(got["data"]))
         except redis.RedisError as error:
             logger.warning("live reader lost its connection: %s", error)
-            self._hand_out(None)
         finally:
+            self.listening.clear()
+            self._hand_out(None)  # also whoever came while this reader was leaving
             await client.aclose()
 
     def _hand_out(self, message: Message | None) -> None:

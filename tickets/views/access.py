@@ -22,9 +22,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from helpdesk.lib import sse
 from helpdesk.people.models import SiteSettings
 from helpdesk.people.signed_in import TeamRequest
 from helpdesk.people.site import site_settings
+from tickets.live import TOPIC
 from tickets.models import Participant, Ticket
 
 View = Callable[..., HttpResponse]
@@ -34,6 +36,7 @@ class DeskRequest(TeamRequest):
     """What a page of the desk gets: a signed-in person, and the company's row."""
 
     company: SiteSettings
+    live_at: int | None
 
 
 F = TypeVar("F", bound=forms.BaseForm)
@@ -48,6 +51,7 @@ def desk_view(*methods: str) -> Callable[[View], View]:
         def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
                 return ask_to_sign_in(request)
+            request.live_at = _live_position(request)  # type: ignore[attr-defined]  # before any row is read
             request.company = site_settings()  # type: ignore[attr-defined]
             with timezone.override(ZoneInfo(request.company.timezone)):  # type: ignore[attr-defined]
                 return view(request, *args, **kwargs)
@@ -55,6 +59,11 @@ def desk_view(*methods: str) -> Callable[[View], View]:
         return never_cache(require_http_methods(list(methods) or ["GET", "HEAD"])(run))
 
     return decorate
+
+
+def _live_position(request: HttpRequest) -> int | None:
+    """Return where the stream of changes stands, for a whole page; a fragment belongs to a page that knows it."""
+    return None if request.headers.get("HX-Request") else sse.position(TOPIC)
 
 
 def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
@@ -71,7 +80,8 @@ def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
 
 def show(request: HttpRequest, template: str, values: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """Render a page or a fragment with the company's row that the request already holds."""
-    return render(request, template, {"site": request.company, **values}, status=status)  # type: ignore[attr-defined]
+    common = {"site": request.company, "live_at": request.live_at}  # type: ignore[attr-defined]
+    return render(request, template, {**common, **values}, status=status)
 
 
 def find_ticket(request: DeskRequest, pk: int, *, whole: bool = False) -> Ticket:

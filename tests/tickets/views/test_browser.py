@@ -163,19 +163,46 @@ def test_what_arrived_meanwhile_stops_the_send(open_desk, livia, ticket, arrive)
 
 
 def test_new_mail_and_a_colleagues_note_appear_without_reload(open_desk, livia, person, ticket, arrive):
-    page = open_desk(livia, f"/chamados/{ticket.pk}/")
+    page = open_desk(livia, f"/chamados/{ticket.pk}/")  # at once: the stream may not stand yet
     write(page, "estou escrevendo")
-    for _ in range(40):  # until the stream is open, and shows it
-        arrive(sender="Otávio <otavio@horizonte.example>", subject="Boleto errado")
-        if page.get_by_text("Boleto errado").count():
-            break
-        page.wait_for_timeout(250)
+    arrive(sender="Otávio <otavio@horizonte.example>", subject="Boleto errado")
     conversation.add_note(ticket, actor=person("caio"), text="olha a série 2")
     while react_due():
         pass
     expect(page.get_by_text("olha a série 2")).to_be_visible()
     expect(page.locator(".trow", has_text="Boleto errado").first).to_be_visible()
     expect(page.locator("[data-composer] textarea")).to_have_value("estou escrevendo")
+
+
+def test_what_changed_before_the_stream_stood_appears(open_desk, livia, person, ticket, arrive, served):
+    caio, held = person("caio"), []
+    page = open_desk(livia, "/favicon.ico")
+    page.route("**/live/", lambda route: held.append(route))
+    page.goto(f"{served.url}/chamados/{ticket.pk}/")
+    write(page, "estou escrevendo")
+    conversation.add_note(ticket, actor=caio, text="olha a série 2")
+    arrive(sender="Otávio <otavio@horizonte.example>", subject="Boleto errado")
+    while react_due():
+        pass
+    expect(page.get_by_text("olha a série 2")).to_have_count(0)
+    held.pop().continue_()
+    expect(page.get_by_text("olha a série 2")).to_be_visible()
+    expect(page.locator(".trow", has_text="Boleto errado").first).to_be_visible()
+    expect(page.locator("[data-composer] textarea")).to_have_value("estou escrevendo")
+
+
+def test_burst_of_changes_leaves_the_newest_state(open_desk, livia, person, ticket, arrive):
+    caio = person("caio")
+    page = open_desk(livia, f"/chamados/{ticket.pk}/")
+    for number in range(12):  # rail, list, thread and header are asked for at the same time
+        conversation.add_note(ticket, actor=caio, text=f"nota {number}.")
+        arrive(sender=f"Otávio <otavio{number}@horizonte.example>", subject=f"Boleto {number}.")
+        while react_due():
+            pass
+        page.wait_for_timeout(120)
+    for number in range(12):
+        expect(page.locator("#thread-scroll").get_by_text(f"nota {number}.")).to_be_visible()
+        expect(page.locator(".trow", has_text=f"Boleto {number}.").first).to_be_attached()
 
 
 def test_keys_move_open_take_and_show_the_sheet(open_desk, livia, ticket, arrive):

@@ -24,7 +24,7 @@ class Listener:
         self.client = httpx.Client(cookies=cookies, timeout=PATIENCE)
         self.request = self.client.build_request("GET", url, headers=headers)
         threading.Thread(target=self._read, daemon=True).start()
-        assert self.lines.get(timeout=PATIENCE) == {}  # hello: the stream stands
+        self.start = self.lines.get(timeout=PATIENCE)["at"]  # hello: the stream stands, and from where on
 
     def _read(self) -> None:
         try:
@@ -44,33 +44,38 @@ def publish(**message):
     sse.publish("tickets", message)
 
 
-def until_heard(listener, **message):
-    """The subscription may be younger than the greeting: repeat the mark until it is heard."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        publish(**message)
-        try:
-            return listener.lines.get(timeout=0.2)
-        except queue.Empty:
-            continue
-    raise AssertionError("the stream heard nothing")
-
-
 def test_hears_ids_of_own_departments_and_own_tickets_only(served, livia, session_of):
     support = Department.objects.get(key="suporte").pk
     finance = Department.objects.get(key="financeiro").pk
     listener = Listener(f"{served.url}/live/", session_of(livia))
-    assert until_heard(listener, ticket=1, department=support, assignee=0) == {
-        "ticket": 1,
-        "department": support,
-        "assignee": 0,
-    }
+    publish(ticket=1, department=support, assignee=0)  # the greeting said that the subscription stands
+    first = listener.next()
+    assert first == {"ticket": 1, "department": support, "assignee": 0, "at": sse.position("tickets")}
     publish(ticket=2, department=finance, assignee=0)
     publish(ticket=3, department=support, assignee=0)
-    heard = listener.next()
-    while heard["ticket"] == 1:
-        heard = listener.next()
-    assert heard["ticket"] == 3
+    assert listener.next()["ticket"] == 3
+
+
+def test_page_made_before_a_hint_learns_from_the_greeting_that_it_missed_it(
+    served, livia, desk_of, session_of
+):
+    support = Department.objects.get(key="suporte").pk
+    publish(ticket=1, department=support, assignee=0)
+    page = desk_of.get("/").content.decode()
+    assert f'data-live-at="{sse.position("tickets")}"' in page
+    assert Listener(f"{served.url}/live/", session_of(livia)).start == sse.position("tickets")
+    publish(ticket=1, department=support, assignee=0)
+    assert f'data-live-at="{Listener(f"{served.url}/live/", session_of(livia)).start}"' not in page
+
+
+def test_position_is_never_counted_again_after_the_broker_was_emptied(desk):
+    publish(ticket=1, department=1, assignee=0)
+    before = sse.position("tickets")
+    sse._client().flushdb()
+    time.sleep(0.002)
+    assert sse.position("tickets") == 0
+    publish(ticket=1, department=1, assignee=0)
+    assert sse.position("tickets") > before
 
 
 def test_waiting_stream_holds_no_database_connection(served, livia, session_of):
@@ -82,7 +87,8 @@ def test_waiting_stream_holds_no_database_connection(served, livia, session_of):
     support, before = Department.objects.get(key="suporte").pk, connections()
     listeners = [Listener(f"{served.url}/live/", session_of(livia)) for _ in range(5)]
     for listener in listeners:
-        until_heard(listener, ticket=1, department=support, assignee=0)
+        publish(ticket=1, department=support, assignee=0)
+        assert listener.next()["ticket"] == 1
     deadline = time.monotonic() + PATIENCE
     while connections() > before and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -94,7 +100,8 @@ def test_revoked_person_is_closed_at_once_and_others_stay(served, livia, person,
     caio = person("caio")
     mine, other = (Listener(f"{served.url}/live/", session_of(user)) for user in (livia, caio))
     for listener in (mine, other):
-        until_heard(listener, ticket=1, department=support, assignee=0)
+        publish(ticket=1, department=support, assignee=0)
+        assert listener.next()["ticket"] == 1
     sse.revoke(livia.pk)
     heard = mine.next()
     while heard is not None:
