@@ -7,6 +7,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from helpdesk.lib.broker import client
+
 OLDEST_SECONDS = 60
 AGES = """
 SELECT 'inbound' AS queue, count(*), extract(epoch FROM app_now() - min(received_at))
@@ -43,9 +45,7 @@ def queue_ages() -> dict[str, tuple[int, float]]:
 
 def _broker_answers() -> bool:
     try:
-        return bool(
-            redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2).ping()
-        )
+        return bool(client().ping())
     except redis.RedisError:
         return False
 

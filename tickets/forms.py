@@ -54,6 +54,12 @@ class UploadForm(forms.Form):
     kind = forms.ChoiceField(choices=[("reply", ""), ("note", "")], required=False)
 
 
+class PresenceForm(forms.Form):
+    """What a browser says of its person on a ticket."""
+
+    state = forms.ChoiceField(choices=[("viewing", ""), ("writing", ""), ("gone", "")])
+
+
 class NothingForm(forms.Form):
     """An action that needs no value."""
 

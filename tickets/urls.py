@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from tickets import attachment_urls, mailbox_urls
-from tickets.views import actions, composer, live, new, profile, queue, thread
+from tickets.views import actions, composer, live, new, presence, profile, queue, thread
 
 app_name = "tickets"
 urlpatterns: list[URLPattern] = [
@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern] = [
     path("chamados/<int:pk>/mensagens/", thread.thread, name="thread"),
     path("chamados/<int:pk>/mensagens/anteriores/", thread.thread_earlier, name="thread_earlier"),
     path("chamados/<int:pk>/contexto/", thread.sidebar, name="sidebar"),
+    path("chamados/<int:pk>/presenca/", presence.beat, name="presence"),
     path("chamados/<int:pk>/rascunho/", composer.draft, name="draft"),
     path("chamados/<int:pk>/rascunho/descartar/", composer.discard, name="discard"),
     path("chamados/<int:pk>/arquivos/", composer.upload, name="upload"),

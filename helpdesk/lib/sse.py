@@ -9,23 +9,20 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from functools import lru_cache
+from contextlib import suppress
 from typing import Any
 
 import redis
 import redis.asyncio
 from django.conf import settings
 
+from helpdesk.lib.broker import client
+
 logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 15
 QUEUE_LENGTH = 100
 Message = dict[str, Any]
 Wanted = Callable[[Message], bool]
-
-
-@lru_cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
 def _name(topic: str) -> str:
@@ -39,12 +36,18 @@ def _counter(topic: str) -> str:
 def publish(topic: str, message: Message) -> None:
     """Announce a message on a topic, with its number `at`; a broker that is away is no error."""
     try:
-        position = _client().incr(_counter(topic))
+        position = client().incr(_counter(topic))
         if position == 1:  # a new or emptied broker: never count again what an open page has seen
-            position = _client().incrby(_counter(topic), time.time_ns() // 1_000_000)
-        _client().publish(_name(topic), json.dumps({**message, "at": position}))
+            position = client().incrby(_counter(topic), time.time_ns() // 1_000_000)
+        client().publish(_name(topic), json.dumps({**message, "at": position}))
     except redis.RedisError as error:
         logger.warning("live hint lost: %s", error)
+
+
+def whisper(topic: str, message: Message) -> None:
+    """Announce what nobody must catch up with (who is looking): without a number; a broker that is away is no error."""
+    with suppress(redis.RedisError):
+        client().publish(_name(topic), json.dumps(message))
 
 
 def position(topic: str) -> int | None:
@@ -53,7 +56,7 @@ def position(topic: str) -> int | None:
     A page asks before it reads its rows; a stream that starts at another number tells it that it missed something.
     """
     try:
-        return int(_client().get(_counter(topic)) or 0)
+        return int(client().get(_counter(topic)) or 0)
     except redis.RedisError:
         return None
 
@@ -107,9 +110,9 @@ class Hub:
 
     async def _read(self) -> None:
         """Read the topic and hand out; when the connection breaks, end the streams so that clients come again."""
-        client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
+        connection = redis.asyncio.Redis.from_url(settings.REDIS_URL)
         try:
-            async with client.pubsub() as pubsub:
+            async with connection.pubsub() as pubsub:
                 await pubsub.subscribe(_name(self.topic))
                 while self.queues:
                     got = await pubsub.get_message(timeout=5)
@@ -122,7 +125,7 @@ class Hub:
         finally:
             self.listening.clear()
             self._hand_out(None)  # also whoever came while this reader was leaving
-            await client.aclose()
+            await connection.aclose()
 
     def _hand_out(self, message: Message | None) -> None:
         for queue in list(self.queues):

@@ -5,3 +5,4 @@ import "./composer.js";
 import "./files.js";
 import "./keys.js";
 import "./live.js";
+import "./presence.js";

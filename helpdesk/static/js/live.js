@@ -52,6 +52,10 @@ function hear(message) {
     if (missed && known) refreshAll();
     return;
   }
+  if (message.presence) {
+    document.dispatchEvent(new CustomEvent("presteza:presence", { detail: String(message.ticket) }));
+    return;
+  }
   seen = Math.max(seen || 0, message.at ?? 0);
   heard.set(String(message.ticket), performance.now());
   changedIds.add(String(message.ticket));

@@ -205,6 +205,22 @@ def test_burst_of_changes_leaves_the_newest_state(open_desk, livia, person, tick
         expect(page.locator(".trow", has_text=f"Boleto {number}.").first).to_be_attached()
 
 
+def test_two_colleagues_see_each_other_and_who_writes(open_desk, livia, person, ticket):
+    #
+    caio = person("caio")
+    mine = open_desk(livia, f"/chamados/{ticket.pk}/")
+    theirs = open_desk(caio, f"/chamados/{ticket.pk}/")
+    expect(mine.locator(".presence")).to_have_text(re.compile("Caio está vendo"))
+    expect(theirs.locator(".presence")).to_have_text(re.compile("Livia está vendo"))
+    write(theirs, "Já estou vendo isso")
+    expect(mine.locator(".presence.warn")).to_have_text(re.compile("Caio está escrevendo"))
+    write(mine, "Eu também")  # never a lock
+    expect(theirs.locator(".presence.warn")).to_have_text(re.compile("Livia está escrevendo"))
+    theirs.goto("about:blank")
+    expect(mine.locator(".presence")).to_have_count(0)
+    expect(mine.locator("[data-composer] textarea")).to_have_value("Eu também")
+
+
 def test_keys_move_open_take_and_show_the_sheet(open_desk, livia, ticket, arrive):
     arrive(sender="Otávio <otavio@horizonte.example>", subject="Boleto errado")
     page = open_desk(livia)

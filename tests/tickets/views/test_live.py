@@ -9,7 +9,7 @@ import httpx
 import pytest
 from django.db import connection
 
-from helpdesk.lib import sse
+from helpdesk.lib import broker, sse
 from tickets.models import Department
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,7 +71,7 @@ def test_page_made_before_a_hint_learns_from_the_greeting_that_it_missed_it(
 def test_position_is_never_counted_again_after_the_broker_was_emptied(desk):
     publish(ticket=1, department=1, assignee=0)
     before = sse.position("tickets")
-    sse._client().flushdb()
+    broker.client().flushdb()
     time.sleep(0.002)
     assert sse.position("tickets") == 0
     publish(ticket=1, department=1, assignee=0)
