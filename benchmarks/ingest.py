@@ -123,45 +123,61 @@ def parse_rate(folder: Path, manifest: list[dict[str, Any]]) -> float:
 
 def correctness(manifest: list[dict[str, Any]]) -> dict[str, Any]:
     """Compare what stands in the database with the manifest."""
-    from tickets.models import EntryAttachment, ThreadEntry
-
-    entries = {
-        entry.message_id: entry
-        for entry in ThreadEntry.objects.filter(inbound__isnull=False).only(
-            "message_id", "ticket_id", "text", "html"
-        )
-    }
-    hashes = defaultdict(set)
-    for entry_id, sha256, name in EntryAttachment.objects.values_list(
-        "entry_id", "file__sha256", "file__name"
-    ):
-        hashes[entry_id].add((sha256, name))
-    # A `subject_tag` answer carries no threading header: it opens a ticket of its own (R-128, a number is no
-    # authority), and what answers it belongs there.
-    known: dict[str, set[int]] = defaultdict(set)
-    right: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    marker = files = wanted_files = replaced = 0
+    entries, files = stored_entries(), stored_files()
+    marker = found = wanted = replaced = 0
     for row in manifest:
+        expected = {(each["sha256"], each["name"]) for each in row["attachments"]}
+        wanted += len(expected)
         entry = entries.get(row["message_id"].strip("<>"))
         if entry is None:
-            right[row["via"]][1] += 1
+            continue
+        marker += row["marker"] in entry.text
+        replaced += "\ufffd" in entry.text
+        found += len(expected & files[entry.pk])
+    return {
+        "entries": len(entries),
+        "threads": threads(manifest, entries),
+        "marker_found": f"{marker}/{len(manifest)}",
+        "attachments": f"{found}/{wanted}",
+        "replacement_characters": replaced,
+    }
+
+
+def stored_entries() -> dict[str, Any]:
+    """Return Message-ID → entry of everything that arrived."""
+    from tickets.models import ThreadEntry
+
+    arrived = ThreadEntry.objects.filter(inbound__isnull=False)
+    return {entry.message_id: entry for entry in arrived.only("message_id", "ticket_id", "text", "html")}
+
+
+def stored_files() -> dict[int, set[tuple[str, str]]]:
+    """Return entry → hash and name of each of its files."""
+    from tickets.models import EntryAttachment
+
+    files: dict[int, set[tuple[str, str]]] = defaultdict(set)
+    for entry, sha256, name in EntryAttachment.objects.values_list("entry_id", "file__sha256", "file__name"):
+        files[entry].add((sha256, name))
+    return files
+
+
+def threads(manifest: list[dict[str, Any]], entries: dict[str, Any]) -> dict[str, str]:
+    """Return how many mails of each kind stand on the ticket of their conversation, as `right/all`.
+
+    A `subject_tag` answer carries no threading header: it opens a ticket of its own (R-128, a number is no
+    authority), and what answers it belongs there.
+    """
+    known: dict[str, set[int]] = defaultdict(set)
+    right: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in manifest:
+        entry = entries.get(row["message_id"].strip("<>"))
+        right[row["via"]][1] += 1
+        if entry is None:
             continue
         if row["position"] == 0 or row["via"] == "subject_tag":
             known[row["thread"]].add(entry.ticket_id)
-        right[row["via"]][1] += 1
         right[row["via"]][0] += entry.ticket_id in known[row["thread"]]
-        marker += row["marker"] in entry.text
-        replaced += "\ufffd" in entry.text
-        expected = {(each["sha256"], each["name"]) for each in row["attachments"]}
-        wanted_files += len(expected)
-        files += len(expected & hashes[entry.pk])
-    return {
-        "entries": len(entries),
-        "threads": {via: f"{good}/{total}" for via, (good, total) in sorted(right.items())},
-        "marker_found": f"{marker}/{len(manifest)}",
-        "attachments": f"{files}/{wanted_files}",
-        "replacement_characters": replaced,
-    }
+    return {via: f"{good}/{total}" for via, (good, total) in sorted(right.items())}
 
 
 def second_run(channel: Any, folder: Path, manifest: list[dict[str, Any]]) -> dict[str, int]:

@@ -10,52 +10,58 @@ from urllib.parse import parse_qsl, urlsplit
 
 TICKS = os.sysconf("SC_CLK_TCK")
 DATABASE = "peer_helpdesk"
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+INSTALLED_APPS = [
+    "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.sites",
+    "django.contrib.messages", "django.contrib.staticfiles", "django.contrib.admin", "django.contrib.humanize",
+    "bootstrap4form", "rest_framework", "helpdesk",
+]  # fmt: skip
 
 
 def configure() -> None:
+    """Set Django up for the peer, on a fresh database of its own."""
     import django
     from django.conf import settings
 
-    url = urlsplit(os.environ["PEER_DATABASE_URL"])
-    host = dict(parse_qsl(url.query)).get("host", url.hostname or "")
-    database = {
-        "ENGINE": "django.db.backends.postgresql", "HOST": host, "PORT": url.port or "",
-        "USER": url.username or "", "PASSWORD": url.password or "", "NAME": DATABASE,
-    }  # fmt: skip
+    database = database_settings()
     create_database(database)
     settings.configure(
         SECRET_KEY="peer", DATABASES={"default": database}, USE_TZ=True, TIME_ZONE="America/Sao_Paulo",
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField", SITE_ID=1, ROOT_URLCONF=__name__,
         MEDIA_ROOT=os.environ["PEER_MEDIA"], EMAIL_BACKEND="django.core.mail.backends.dummy.EmailBackend",
         HELPDESK_ALWAYS_SAVE_INCOMING_EMAIL_MESSAGE=False, HELPDESK_TEAMS_MODE_ENABLED=False,
-        STATIC_URL="/static/",
-        MIDDLEWARE=[
-            "django.contrib.sessions.middleware.SessionMiddleware",
-            "django.middleware.common.CommonMiddleware",
-            "django.middleware.csrf.CsrfViewMiddleware",
-            "django.contrib.auth.middleware.AuthenticationMiddleware",
-            "django.contrib.messages.middleware.MessageMiddleware",
-        ],
-        TEMPLATES=[
-            {
-                "BACKEND": "django.template.backends.django.DjangoTemplates",
-                "APP_DIRS": True,
-                "OPTIONS": {
-                    "context_processors": [
-                        "django.template.context_processors.request",
-                        "django.contrib.auth.context_processors.auth",
-                        "django.contrib.messages.context_processors.messages",
-                    ]
-                },
-            }
-        ],
-        INSTALLED_APPS=[
-            "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.sites",
-            "django.contrib.messages", "django.contrib.staticfiles", "django.contrib.admin", "django.contrib.humanize",
-            "bootstrap4form", "rest_framework", "helpdesk",
-        ],
+        STATIC_URL="/static/", MIDDLEWARE=MIDDLEWARE, TEMPLATES=TEMPLATES, INSTALLED_APPS=INSTALLED_APPS,
     )  # fmt: skip
     django.setup()
+
+
+def database_settings() -> dict:
+    """Return the peer's entry of `DATABASES`: the server of the benchmark, a database of its own."""
+    url = urlsplit(os.environ["PEER_DATABASE_URL"])
+    host = dict(parse_qsl(url.query)).get("host", url.hostname or "")
+    return {
+        "ENGINE": "django.db.backends.postgresql", "HOST": host, "PORT": url.port or "",
+        "USER": url.username or "", "PASSWORD": url.password or "", "NAME": DATABASE,
+    }  # fmt: skip
 
 
 def create_database(database: dict) -> None:
@@ -121,31 +127,11 @@ def take(manifest: list[dict], folder: Path) -> dict:
 
 def measure_pages(tickets: int) -> dict:
     """Time the ticket list as a browser loads it: the page, then its rows."""
-    from django.conf import settings
-    from django.contrib.auth import get_user_model
     from django.db import connection
-    from django.test import Client
-    from django.test.utils import setup_test_environment, teardown_test_environment
-    from django.urls import reverse
 
-    from helpdesk.models import Queue, Ticket
-
-    settings.ALLOWED_HOSTS = ["testserver"]
-    queue = Queue.objects.create(title="Suporte", slug="suporte")
-    Ticket.objects.bulk_create(
-        [
-            Ticket(title=f"Assunto número {n}", queue=queue, submitter_email=f"pessoa{n // 10}@base.example", status=1)
-            for n in range(tickets)
-        ],
-        batch_size=5000,
-    )
-    client = Client()
-    client.force_login(get_user_model().objects.create_superuser("bancada", password="x"))
-    page = reverse("helpdesk:list")
-    setup_test_environment()  # only while the page says how its rows are asked for
-    query = client.get(page).context["urlsafe_query"]
-    teardown_test_environment()
-    rows = reverse("helpdesk:datatables_ticket_list", args=[query]) + "?draw=1&start=0&length=25"
+    fill(tickets)
+    client = sign_in()
+    page, rows = addresses(client)
     counter, times = Counter(), []
     with connection.execute_wrapper(counter):
         assert client.get(rows).json()["data"]
@@ -162,6 +148,45 @@ def measure_pages(tickets: int) -> dict:
         "list_p50_ms": round(times[20], 1),
         "list_p95_ms": round(times[37], 1),
     }
+
+
+def fill(tickets: int) -> None:
+    """Write as many open tickets, ten of a person."""
+    from helpdesk.models import Queue, Ticket
+
+    queue = Queue.objects.create(title="Suporte", slug="suporte")
+    Ticket.objects.bulk_create(
+        [
+            Ticket(title=f"Assunto número {n}", queue=queue, submitter_email=f"pessoa{n // 10}@base.example", status=1)
+            for n in range(tickets)
+        ],
+        batch_size=5000,
+    )
+
+
+def sign_in():
+    """Return a client signed in as somebody who sees everything."""
+    from django.conf import settings
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    settings.ALLOWED_HOSTS = ["testserver"]
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("bancada", password="x"))
+    return client
+
+
+def addresses(client) -> tuple[str, str]:
+    """Return the address of the list, and the one from which its page fetches the rows."""
+    from django.test.utils import setup_test_environment, teardown_test_environment
+    from django.urls import reverse
+
+    page = reverse("helpdesk:list")
+    setup_test_environment()  # only while the page says how its rows are asked for
+    query = client.get(page).context["urlsafe_query"]
+    teardown_test_environment()
+    rows = reverse("helpdesk:datatables_ticket_list", args=[query])
+    return page, f"{rows}?draw=1&start=0&length=25"
 
 
 class Counter:

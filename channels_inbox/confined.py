@@ -127,5 +127,5 @@ def _child(pipe: Connection, adapter: Adapter, payload: bytes) -> None:
 
 
 def _address_space() -> int:
-    with open("/proc/self/statm") as statm:
+    with open("/proc/self/statm", "rb", buffering=0) as statm:  # asked for every message
         return int(statm.read().split()[0]) * resource.getpagesize()

@@ -3,6 +3,8 @@
 `settings.DESK` names a subclass. Every method is called inside the transaction that changes the row.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +19,25 @@ if TYPE_CHECKING:
     from channels_inbox.models import Channel, InboundMessage, OutboundMessage
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """One stored message and what it says."""
+
+    inbound: "InboundMessage"
+    parsed: "ParsedMessage"
+
+
 class BaseDesk:
     """What channels may ask of the desk. The defaults do nothing."""
 
-    def received(self, inbound: "InboundMessage", parsed: "ParsedMessage") -> bool:
-        """Take over one message. Return False when it is nothing for the desk (the row becomes `ignored`)."""
-        return False
+    def received(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        """Take over messages, all or none; return for each whether it was something for the desk (else its row becomes
+        `ignored`).
+
+        Several at once are plain messages that share no person and no Message-ID (`rounds.arrange`), so none can
+        depend on another.
+        """
+        return [False] * len(arrivals)
 
     def delivery_changed(self, outbound: "OutboundMessage") -> None:
         """A row that left (or failed to) has a new state or receipt."""

@@ -2,18 +2,20 @@
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 
 from channels_inbox import files
 from channels_inbox.adapters import adapter_for
 from channels_inbox.adapters.base import DeliveryReceipt, Envelope, ParsedMessage
 from channels_inbox.confined import ParseTooExpensive, parse_confined
-from channels_inbox.desk import get_desk
+from channels_inbox.desk import Arrival, get_desk
 from channels_inbox.models import Channel, InboundMessage
+from channels_inbox.rounds import Read, arrange, portions
 from channels_inbox.tasks import one_ring, ring_quietly
 from helpdesk.lib.clock import AppNow
 from helpdesk.lib.durable import LeaseLost, crash_point, describe
@@ -96,50 +98,90 @@ def payload_of(row: InboundMessage) -> bytes:
 
 
 def process_due(limit: int | None = None) -> int:
-    """Claim one batch of due arrivals and process each in a transaction of its own; return how many were claimed.
-
-    Rows that wait behind slow ones until half of the lease is over are put back untried, for whoever is free.
-    """
-    rows = InboundMessage.objects.all().claim(limit or settings.CLAIM_BATCH, related=["channel"])
-    half = time.monotonic() + settings.LEASE_SECONDS / 2
+    """Claim one batch of due arrivals and process it in rounds (`rounds.arrange`); return how many were claimed."""
+    rows = InboundMessage.objects.all().claim(limit or settings.CLAIM_BATCH)
+    prefetch_related_objects(rows, "channel")  # one object a channel, not one a row
     with one_ring():
-        for position, row in enumerate(rows):
-            if position and time.monotonic() > half:
-                InboundMessage.put_back(rows[position:])
-                ring()
-                break
-            process(row)
+        for portion in portions(_read_in_time(rows)):
+            for messages in arrange(portion):
+                _hand_over(messages)
     return len(rows)
 
 
 def process(row: InboundMessage) -> None:
     """Hand one claimed arrival to the desk, all or nothing; on error it stays stored and waits or stands as dead."""
+    if (parsed := _read(row)) is not None:
+        _hand_over([Read(row, parsed)])
+
+
+def _read_in_time(rows: Sequence[InboundMessage]) -> Iterator[Read]:
+    """Parse claimed rows one after the other; what could not be parsed is left out and waits, or stands as dead.
+
+    Rows that wait behind slow ones until half of the lease is over are put back untried, for whoever is free.
+    """
+    half = time.monotonic() + settings.LEASE_SECONDS / 2
+    for position, row in enumerate(rows):
+        if position and time.monotonic() > half:
+            InboundMessage.put_back(rows[position:])
+            ring()
+            return
+        if (parsed := _read(row)) is not None:
+            yield Read(row, parsed)
+
+
+def _read(row: InboundMessage) -> ParsedMessage | DeliveryReceipt | None:
     try:
         parsed = parse_confined(adapter_for(row.channel), payload_of(row), isolated=row.attempts > 1)
-        crash_point("after_parse")
-        with transaction.atomic():
-            state = _hand_over(row, parsed)
-            crash_point("before_commit")
-            row.finish(state)
-        crash_point("after_commit")
-    except LeaseLost:
-        logger.warning("inbound %s: lease lost, rolled back", row.pk)
     except (Exception, ParseTooExpensive) as error:
-        logger.exception("inbound %s failed", row.pk)
-        if row.fail(error):
-            get_desk().inbound_died(row)
+        _failed(row, error)
+        return None
+    crash_point("after_parse")
+    return parsed
 
 
-def _hand_over(row: InboundMessage, parsed: ParsedMessage | DeliveryReceipt) -> str:
+def _hand_over(messages: Sequence[Read]) -> None:
+    """Hand a round to the desk and finish its rows, all or nothing; if that fails, each message stands for itself, so
+    that only the one at fault waits or dies."""
+    rows = [message.row for message in messages]
+    try:
+        with transaction.atomic():
+            states = _received(messages)
+            crash_point("before_commit")
+            InboundMessage.finish_together(rows, states)
+        crash_point("after_commit")
+    except Exception as error:
+        if len(messages) > 1:
+            logger.warning(
+                "a round of %s arrivals failed (%s); each by itself now", len(rows), describe(error)
+            )
+            for message in messages:
+                _hand_over([message])
+        elif isinstance(error, LeaseLost):
+            logger.warning("inbound %s: lease lost, rolled back", rows[0].pk)
+        else:
+            _failed(rows[0], error)
+
+
+def _failed(row: InboundMessage, error: BaseException) -> None:
+    logger.error("inbound %s failed", row.pk, exc_info=error)
+    if row.fail(error):
+        get_desk().inbound_died(row)
+
+
+def _received(messages: Sequence[Read]) -> list[str]:
+    """Give a round to whom it concerns; return the final state of each row."""
+    row, parsed = messages[0]
     if isinstance(parsed, DeliveryReceipt):
         from channels_inbox.outbox import apply_receipt
 
-        return InboundMessage.DONE if apply_receipt(parsed) else InboundMessage.IGNORED
+        return [InboundMessage.DONE if apply_receipt(parsed) else InboundMessage.IGNORED]
     if parsed.kind == "probe":
         from channels_inbox.probe import probe_came_back
 
         probe_came_back(row.channel, parsed.message_id)
-    return InboundMessage.DONE if get_desk().received(row, parsed) else InboundMessage.IGNORED
+    arrivals = [Arrival(row, said) for row, said in messages if isinstance(said, ParsedMessage)]
+    taken = get_desk().received(arrivals)
+    return [InboundMessage.DONE if each else InboundMessage.IGNORED for each in taken]
 
 
 def try_again(row: InboundMessage) -> bool:

@@ -8,7 +8,7 @@ from helpdesk.lib.clock import AppNow, app_now
 from helpdesk.people.contacts import canonical_email
 from helpdesk.people.models import ContactAddress
 from tickets import events
-from tickets.conversation import add_customer_message
+from tickets.letters import Letter, add_letter
 from tickets.models import EntryDelivery, MailReference, ThreadEntry, Ticket
 
 
@@ -21,14 +21,17 @@ def take(inbound: InboundMessage, parsed: ParsedMessage) -> bool:
     ticket = _ticket_of(sent, parsed)
     if ticket is None:
         return False
-    add_customer_message(
-        ticket,
-        contact=None,
-        parsed=parsed,
-        now=app_now(),
-        channel=inbound.channel,
-        inbound=inbound,
-        kind=ThreadEntry.Kind.BOUNCE,
+    bounced = ThreadEntry.Kind.BOUNCE
+    add_letter(
+        Letter(
+            ticket,
+            parsed,
+            now=app_now(),
+            contact=None,
+            channel=inbound.channel,
+            inbound=inbound,
+            kind=bounced,
+        )
     )
     failed = canonical_email(parsed.bounced_recipient)
     if sent is not None and parsed.bounce_permanent and failed in {"", canonical_email(sent.recipient)}:

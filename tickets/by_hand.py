@@ -13,8 +13,9 @@ from channels_inbox.inbox import payload_of
 from channels_inbox.models import InboundMessage
 from helpdesk.people.contacts import canonical_email, identify
 from helpdesk.people.models import User
-from tickets import conversation, lifecycle
+from tickets import lifecycle
 from tickets.intake import NOBODY, department_of
+from tickets.letters import Letter, add_letter
 from tickets.models import Ticket
 
 
@@ -40,9 +41,11 @@ def make_ticket(inbound: InboundMessage, *, actor: User, address: str = "") -> T
             acknowledge=False,
             held=True,
         )
-        conversation.add_customer_message(
-            ticket, contact=contact, parsed=_wrapped(row, sender), now=contact.locked_at, channel=row.channel,
-            inbound=row, opened=True,
+        add_letter(
+            Letter(
+                ticket, _wrapped(row, sender), now=contact.locked_at, contact=contact, channel=row.channel, inbound=row,
+                opened=True,
+            )
         )  # fmt: skip
         InboundMessage.objects.filter(pk=row.pk).update(state=InboundMessage.DONE, lease_token=None)
     return ticket

@@ -1,4 +1,4 @@
-"""Decides how words enter a ticket: a customer's message, a reply, a note, and how a reply is taken back."""
+"""Decides how the team's words enter a ticket: a reply, a note, and how a reply is taken back."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,124 +8,19 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from channels_inbox import files, outbox
-from channels_inbox.adapters.base import ParsedMessage
-from channels_inbox.models import Channel, InboundMessage, MessageAttachment, OutboundMessage
+from channels_inbox import outbox
+from channels_inbox.models import MessageAttachment, OutboundMessage
 from helpdesk.lib.clock import app_now
-from helpdesk.lib.together import insert_together
-from helpdesk.people.models import Contact, User
+from helpdesk.lib.together import OneStatement
+from helpdesk.people.models import User
 from tickets import events, lifecycle
 from tickets.dispatch import NothingToSend, recipients_of, send
+from tickets.letters import attach_files, touch
 from tickets.mail_out import Recipient
-from tickets.models import (
-    EntryAttachment,
-    MailReference,
-    ThreadEntry,
-    Ticket,
-)
+from tickets.models import ThreadEntry, Ticket
 from tickets.permissions import require
 
-MAX_STORED_REFERENCES = 50
 UNDO_FACTS = ("status", "status_before", "unanswered", "waiting_since", "outcome", "resolved_at")
-
-
-def add_customer_message(
-    ticket: Ticket,
-    *,
-    contact: Contact | None,
-    parsed: ParsedMessage,
-    now: datetime,
-    channel: Channel | None,
-    inbound: InboundMessage | None = None,
-    kind: str = ThreadEntry.Kind.CUSTOMER,
-    opened: bool = False,
-    idem_key: str | None = None,
-) -> ThreadEntry:
-    """Add what arrived to a ticket (locked, or just opened), with files, mail ids, status and event.
-
-    Automatic mail and bounces leave status and waiting time alone (R-129). `opened`: the ticket was made for this very
-    message, so its status is right already. Must run inside the caller's transaction.
-    """
-    entry = ThreadEntry(
-        pk=ticket.last_entry_id if opened else None,
-        ticket=ticket,
-        kind=kind,
-        contact=contact,
-        channel=channel,
-        inbound=inbound,
-        idem_key=idem_key,
-        created_at=now,
-        **_said(parsed),
-    )
-    insert_together(entry, *_ids_of(ticket, parsed))
-    _attach(entry, parsed)
-    quiet = parsed.automatic or kind == ThreadEntry.Kind.BOUNCE
-    changed = [] if quiet or opened else lifecycle.customer_wrote(ticket, now=now)
-    if not opened or ticket.preview != preview_of(parsed.text):
-        _touch(ticket, entry, changed)
-    if not opened:
-        events.record("customer_wrote", ticket, entry=entry, data={"automatic": parsed.automatic})
-    return entry
-
-
-def _said(parsed: ParsedMessage) -> dict[str, Any]:
-    """Return the columns of an entry that are the message's own."""
-    return {
-        "subject": parsed.subject[:255],
-        "text": parsed.text,
-        "html": parsed.html,
-        "has_original": parsed.has_original,
-        "automatic": parsed.automatic,
-        "held": parsed.sender_unverified,
-        "message_id": parsed.message_id[:255],
-        "recipients": _people(parsed),
-    }
-
-
-def _people(parsed: ParsedMessage) -> dict[str, Any]:
-    to = [[person.name, person.address] for person in parsed.recipients[:50]]
-    cc = [[person.name, person.address] for person in parsed.copied[:50]]
-    return {"to": to, "cc": cc, "from": [parsed.sender.name, parsed.sender.address] if parsed.sender else []}
-
-
-def _attach(entry: ThreadEntry, parsed: ParsedMessage) -> None:
-    if not parsed.attachments:
-        return
-    rows = [
-        files.new_attachment(
-            each.content,
-            name=each.name,
-            content_type=each.content_type,
-            inline=each.inline,
-            content_id=each.content_id,
-            sha256=each.sha256,
-        )
-        for each in parsed.attachments
-    ]
-    attach_files(entry, MessageAttachment.objects.bulk_create(rows))
-
-
-def attach_files(entry: ThreadEntry, attachments: Sequence[MessageAttachment]) -> None:
-    """Link stored files to an entry."""
-    EntryAttachment.objects.bulk_create([EntryAttachment(entry=entry, file=each) for each in attachments])
-
-
-def _ids_of(ticket: Ticket, parsed: ParsedMessage) -> list[MailReference]:
-    """Return the ids this mail is known by, and those it names, so that a late root finds its answer (R-128)."""
-    rows = [MailReference(ticket=ticket, message_id=parsed.message_id[:255])] if parsed.message_id else []
-    named = parsed.references[:MAX_STORED_REFERENCES]
-    return rows + [MailReference(ticket=ticket, message_id=each[:255], own=False) for each in named]
-
-
-def _touch(ticket: Ticket, entry: ThreadEntry, changed: list[str]) -> None:
-    ticket.last_entry_id = entry.pk
-    ticket.preview = preview_of(entry.text)
-    ticket.save(update_fields=["last_entry_id", "preview", *changed])
-
-
-def preview_of(text: str) -> str:
-    """Return the line a list shows of a message."""
-    return " ".join(text[:1000].split())[:160]
 
 
 def reply(
@@ -161,7 +56,9 @@ def reply(
         send(entry, ticket, to=to, cc=cc, agent=actor, hold_seconds=actor.undo_seconds)
         entry.recipients = {"to": _named(to), "cc": _named(cc)}
         entry.save(update_fields=["recipients"])
-        _touch(ticket, entry, lifecycle.agent_replied(ticket, now=entry.created_at))
+        statement = OneStatement()
+        touch(ticket, entry, lifecycle.agent_replied(ticket, now=entry.created_at), statement)
+        statement.run()
         events.record("replied", ticket, actor=actor, entry=entry, data={"before": before})
         if then and then != ticket.status:
             lifecycle.change_status(ticket, then, actor=actor, outcome=outcome, now=entry.created_at)

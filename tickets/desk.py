@@ -1,12 +1,11 @@
 """Decides how the desk answers the channels: the one upward call (`settings.DESK`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from channels_inbox.adapters.base import ParsedMessage
 from channels_inbox.adapters.portal import LINK_REQUEST
-from channels_inbox.desk import BaseDesk
+from channels_inbox.desk import Arrival, BaseDesk
 from channels_inbox.models import Channel, InboundMessage, OutboundMessage
 from helpdesk.people.site import site_settings
 from tickets import alarms, bounces, events, intake, link_requests
@@ -18,8 +17,10 @@ from tickets.permissions import may
 class Desk(BaseDesk):
     """The help desk as the channels see it."""
 
-    def received(self, inbound: InboundMessage, parsed: ParsedMessage) -> bool:
-        return link_requests.answer(parsed) if parsed.kind == LINK_REQUEST else intake.take(inbound, parsed)
+    def received(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        if [arrival.parsed.kind for arrival in arrivals] == [LINK_REQUEST]:
+            return [link_requests.answer(arrivals[0].parsed)]
+        return intake.take(arrivals)
 
     def delivery_changed(self, outbound: OutboundMessage) -> None:
         if outbound.receipt == OutboundMessage.Receipt.BOUNCED:

@@ -85,13 +85,20 @@ def record(
 
 
 def rows_of(
-    kind: str, ticket: Ticket, *, actor: User | None, event_id: int, skip: tuple[str, ...] = ()
+    kind: str,
+    ticket: Ticket,
+    *,
+    event_id: int,
+    actor: User | None = None,
+    entry: ThreadEntry | None = None,
+    data: dict[str, Any] | None = None,
+    skip: tuple[str, ...] = (),
 ) -> list[TicketEvent | Reaction]:
     """Return the unsaved event (with its reserved key) and its reactions, to be written beside other rows.
 
     Whoever writes them calls `ring` as well.
     """
-    event = TicketEvent(pk=event_id, kind=kind, ticket=ticket, actor=actor)
+    event = TicketEvent(pk=event_id, kind=kind, ticket=ticket, actor=actor, entry=entry, data=data or {})
     reactions = [Reaction(event=event, consumer=name) for name in KINDS[kind].consumers if name not in skip]
     return [event, *reactions]
 

@@ -14,10 +14,11 @@ def join(ticket: Ticket, *, actor: User) -> Ticket:
     Needs the right to reply on both tickets (A08). Raises `PermissionDenied`; `ValueError` when nothing is proposed.
     """
     with transaction.atomic():
-        ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.pk)
-        if ticket.possible_follow_up_of_id is None or ticket.merged_into_id:
+        proposed = Ticket.objects.values_list("possible_follow_up_of", flat=True).get(pk=ticket.pk)
+        locked = Ticket.objects.locked({ticket.pk, proposed or ticket.pk})
+        ticket, target = locked[ticket.pk], locked.get(proposed or 0)
+        if target is None or ticket.possible_follow_up_of_id != target.pk or ticket.merged_into_id:
             raise ValueError("no possible follow-up")
-        target = Ticket.objects.select_for_update(no_key=True).get(pk=ticket.possible_follow_up_of_id)
         require(actor, "ticket_merge", ticket)
         require(actor, "ticket_merge", target)
         moved = list(ticket.entries.order_by("id"))

@@ -4,16 +4,20 @@ Nobody is refused (R-001): what fits no ticket opens one, what cannot be trusted
 """
 
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import lru_cache
 
 from channels_inbox.adapters.base import ParsedMessage, Person
-from channels_inbox.models import Channel, InboundMessage
-from helpdesk.people.contacts import canonical_email, identify, meet
+from channels_inbox.desk import Arrival
+from channels_inbox.models import Channel, MessageAttachment
+from helpdesk.lib.together import OneStatement
+from helpdesk.people.contacts import canonical_email, gather
 from helpdesk.people.models import Contact
-from tickets import bounces, conversation, lifecycle
-from tickets.matching import Match, find_ticket
+from tickets import bounces, lifecycle
+from tickets.letters import Letter, add_letters, preview_of, store_files
+from tickets.lifecycle import Opening
+from tickets.matching import Match, find_tickets
 from tickets.models import ChannelPolicy, Department, Participant, Ticket
 
 NOBODY = Person("sem-remetente@desconhecido.invalid")
@@ -21,53 +25,102 @@ MAX_COPIED = 20
 STOPPED_WORD = "PAROU"
 
 
-def take(inbound: InboundMessage, parsed: ParsedMessage) -> bool:
-    """Turn one arrival into a ticket entry; True when it is taken over (all is, but our own probe mails, R-149).
+def take(arrivals: Sequence[Arrival]) -> list[bool]:
+    """Turn arrivals into ticket entries; True for each that is taken over (all are, but our own probe mails, R-149).
 
-    Runs in the transaction that also finishes the inbound row. The contact row is locked before any ticket: two
-    messages of one person never open two tickets (R-128).
+    Runs in the transaction that also finishes the inbound rows. The arrivals have nothing to do with one another
+    (`BaseDesk.received`), so each step is one for all of them: files, people, tickets, then everything in one
+    statement. The contact rows are locked before any ticket: two messages of one person never open two tickets
+    (R-128).
     """
-    if parsed.kind == "probe":
-        return False
-    if parsed.kind == "bounce" and bounces.take(inbound, parsed):
-        return True
-    sender = parsed.sender or NOBODY
-    if canonical_email(sender.address) in own_addresses():
-        parsed = replace(parsed, automatic=True)  # a mailbox of ours wrote: never answered (R-129)
-    copied = meet_copied(parsed)
-    contact, _created = identify("email", canonical_email(sender.address)[:320], name=sender.name)
-    now = contact.locked_at
-    match = Match() if parsed.sender is None else find_ticket(parsed, contact, now=now)
-    opened = match.ticket is None
-    ticket = match.ticket or open_for(inbound, contact, parsed, match, now=now)
-    conversation.add_customer_message(
-        ticket,
-        contact=contact,
-        parsed=parsed,
-        now=now,
-        channel=inbound.channel,
-        inbound=inbound,
-        opened=opened,
+    if len(arrivals) == 1 and (taken := _without_letter(arrivals[0])) is not None:
+        return [taken]
+    arrivals = [_marked(arrival) for arrival in arrivals]
+    files = store_files([arrival.parsed for arrival in arrivals])
+    copied = [copied_in(arrival.parsed) for arrival in arrivals]
+    contacts, met = gather(
+        "email",
+        {address_of(arrival.parsed): (arrival.parsed.sender or NOBODY).name for arrival in arrivals},
+        {address: name for people in copied for address, name in people.items()},
     )
-    if not opened and says_stopped(parsed):
-        lifecycle.mark_stopped(ticket)
-    if copied and not ticket.held:
-        add_copied(ticket, copied)
-    return True
+    senders = [contacts[address_of(arrival.parsed)] for arrival in arrivals]
+    letters = write(arrivals, senders, files)
+    add_copied(
+        (letter.ticket, met[address])
+        for letter, people in zip(letters, copied, strict=True)
+        for address in people
+        if not letter.ticket.held
+    )
+    return [True] * len(arrivals)
 
 
-def open_for(
-    inbound: InboundMessage, contact: Contact, parsed: ParsedMessage, match: Match, *, now: datetime
-) -> Ticket:
-    """Open a ticket for a message that joins none, in the department of its channel.
+def _without_letter(arrival: Arrival) -> bool | None:
+    """Take what becomes no letter of a customer: a probe, or a bounce of ours; None for everything else."""
+    if arrival.parsed.kind == "probe":
+        return False
+    if arrival.parsed.kind == "bounce" and bounces.take(arrival.inbound, arrival.parsed):
+        return True
+    return None
+
+
+def _marked(arrival: Arrival) -> Arrival:
+    """Mark what a mailbox of ours wrote as automatic: it is never answered (R-129)."""
+    if address_of(arrival.parsed) not in own_addresses():
+        return arrival
+    return replace(arrival, parsed=replace(arrival.parsed, automatic=True))
+
+
+def address_of(parsed: ParsedMessage) -> str:
+    """Return the canonical address a message comes from; nobody's when it names none."""
+    return canonical_email((parsed.sender or NOBODY).address)[:320]
+
+
+def write(
+    arrivals: Sequence[Arrival], senders: Sequence[Contact], files: Sequence[Sequence[MessageAttachment]]
+) -> list[Letter]:
+    """Find or open the ticket of each arrival, and write everything in one statement; return what was written."""
+    letters: list[Letter] = []
+    openings: list[Opening] = []
+    known = find_tickets(
+        [(arrival.parsed, contact) for arrival, contact in zip(arrivals, senders, strict=True)]
+    )
+    for arrival, contact, match, kept in zip(arrivals, senders, known, files, strict=True):
+        opened = match.ticket is None
+        if opened:
+            openings.append(prepare(arrival, contact, match))
+        letters.append(
+            Letter(
+                match.ticket or openings[-1].ticket,
+                arrival.parsed,
+                now=contact.locked_at,
+                contact=contact,
+                channel=arrival.inbound.channel,
+                inbound=arrival.inbound,
+                opened=opened,
+                files=kept,
+            )
+        )
+    statement = OneStatement()
+    lifecycle.open_all(openings, statement)
+    add_letters(letters, statement)
+    statement.run()
+    for letter in letters:
+        if not letter.opened and says_stopped(letter.parsed):
+            lifecycle.mark_stopped(letter.ticket)
+    return letters
+
+
+def prepare(arrival: Arrival, contact: Contact, match: Match) -> Opening:
+    """Return the ticket to be opened for a message that joins none, in the department of its channel.
 
     Imported history is marked as such and confirmed to nobody (R-420).
     """
-    return lifecycle.open_ticket(
+    inbound, parsed = arrival.inbound, arrival.parsed
+    return lifecycle.prepare(
         contact=contact,
         department=department_of(inbound.channel),
         subject=parsed.subject,
-        now=now,
+        now=contact.locked_at,
         channel=inbound.channel,
         acknowledge=not (parsed.automatic or parsed.wants_no_answer or inbound.imported),
         imported=inbound.imported,
@@ -76,7 +129,7 @@ def open_for(
         possible_follow_up_of_id=match.candidate_id,
         hinted_protocol=match.hint,
         unanswered=not parsed.automatic,
-        preview=conversation.preview_of(parsed.text),
+        preview=preview_of(parsed.text),
     )
 
 
@@ -111,23 +164,18 @@ def _own_addresses(_moment: int) -> frozenset[str]:
     return frozenset(canonical_email(address) for address in addresses)
 
 
-def meet_copied(parsed: ParsedMessage) -> list[int]:
-    """Return the contacts of the people in copy, made when they are new; none for robots and unproved senders.
-
-    They are not locked: two mails that copy each other's senders are worked at the same time.
-    """
+def copied_in(parsed: ParsedMessage) -> dict[str, str]:
+    """Return the people in copy (canonical address → name); none for robots and unproved senders."""
     if not parsed.copied or parsed.automatic or parsed.sender is None or parsed.sender_unverified:
-        return []
-    sender = canonical_email(parsed.sender.address)[:320]
+        return {}
     people = {canonical_email(each.address)[:320]: each.name for each in parsed.copied[:MAX_COPIED]}
-    wanted = [address for address in people if address and address not in own_addresses() | {sender}]
-    if not wanted:
-        return []
-    met = meet("email", {address: people[address] for address in wanted} | {sender: parsed.sender.name})
-    return [met[address] for address in wanted]
+    not_them = own_addresses() | {address_of(parsed), ""}
+    return {address: name for address, name in people.items() if address not in not_them}
 
 
-def add_copied(ticket: Ticket, contacts: list[int]) -> None:
-    """People in copy take part from now on: they get the replies, never the history or a link (R-134, A11)."""
-    rows = [Participant(ticket=ticket, contact_id=each, kind=Participant.Kind.COPIED) for each in contacts]
+def add_copied(people: Iterable[tuple[Ticket, int]]) -> None:
+    """People in copy (ticket, contact) take part from now on: they get the replies, never the history or a link
+    (R-134, A11)."""
+    copied = Participant.Kind.COPIED
+    rows = [Participant(ticket=ticket, contact_id=contact, kind=copied) for ticket, contact in people]
     Participant.objects.bulk_create(rows, ignore_conflicts=True)

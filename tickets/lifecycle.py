@@ -1,5 +1,6 @@
 """Decides every status a ticket may take, and is the only writer of `Ticket.status` (R-006, D.8)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from channels_inbox.models import Channel
 from helpdesk.lib.clock import app_now
-from helpdesk.lib.together import insert_together
+from helpdesk.lib.together import OneStatement
 from helpdesk.people.models import Contact, User
 from tickets import events
 from tickets.models import Department, Participant, Ticket
@@ -28,11 +29,14 @@ MOVES: dict[str, frozenset[str]] = {
     Status.RESOLVED: frozenset({"open", "closed"}),
     Status.CLOSED: frozenset({"open"}),
 }
-COUNT_ONE = """
-INSERT INTO tickets_protocolcounter (year, last) VALUES (%s, 1)
-ON CONFLICT (year) DO UPDATE SET last = tickets_protocolcounter.last + 1
-RETURNING last, nextval('tickets_ticket_id_seq'), nextval('tickets_threadentry_id_seq'),
-          nextval('tickets_ticketevent_id_seq')
+COUNT = """
+WITH counter AS (
+  INSERT INTO tickets_protocolcounter AS c (year, last) VALUES (%(year)s, %(count)s)
+  ON CONFLICT (year) DO UPDATE SET last = c.last + %(count)s RETURNING last
+)
+SELECT counter.last - %(count)s + n, nextval('tickets_ticket_id_seq'), nextval('tickets_threadentry_id_seq'),
+       nextval('tickets_ticketevent_id_seq')
+  FROM counter, generate_series(1, %(count)s) AS n
 """
 CUSTOMER_REOPENS = frozenset({Status.WAITING_CUSTOMER, Status.RESOLVED, Status.CLOSED})
 QUEUE_GROUP = {Status.WAITING_CUSTOMER: 4, Status.WAITING_DEPARTMENT: 4, Status.SCHEDULED: 4}
@@ -61,20 +65,48 @@ class Numbers:
     event_id: int
 
 
+@dataclass(frozen=True)
+class Opening:
+    """A ticket about to be written, by whom, and whether its customer is told that it was opened."""
+
+    ticket: Ticket
+    actor: User | None
+    acknowledge: bool
+
+
 def next_protocol(now: datetime) -> str:
     """Take the next number of the local year (R-002). The counter row stays locked until the caller commits."""
-    return _take_numbers(now).protocol
+    return _take_numbers(1, now)[0].protocol
 
 
-def _take_numbers(now: datetime) -> Numbers:
+def _take_numbers(count: int, now: datetime) -> list[Numbers]:
     year = now.astimezone(ZoneInfo(settings.TIME_ZONE)).year
     with connection.cursor() as cursor:
-        cursor.execute(COUNT_ONE, [year])
-        number, *keys = cursor.fetchone()
-    return Numbers(f"{year % 100:02d}-{number}", *keys)
+        cursor.execute(COUNT, {"year": year, "count": count})
+        return [Numbers(f"{year % 100:02d}-{number}", *keys) for number, *keys in cursor.fetchall()]
 
 
 def open_ticket(
+    *,
+    contact: Contact,
+    department: Department,
+    subject: str,
+    now: datetime,
+    **facts: Any,
+) -> Ticket:
+    """Open a ticket for a contact, in the caller's transaction; nobody is refused (R-001, R-003).
+
+    `facts` are those of `prepare`. `last_entry_id` of the new ticket is reserved for its first entry, which the
+    caller adds with that id.
+    """
+    opening = prepare(contact=contact, department=department, subject=subject, now=now, **facts)
+    statement = OneStatement()
+    open_all([opening], statement)
+    statement.run()
+    return opening.ticket
+
+
+def prepare(
     *,
     contact: Contact,
     department: Department,
@@ -85,11 +117,8 @@ def open_ticket(
     acknowledge: bool = True,
     stopped: bool = False,
     **facts: Any,
-) -> Ticket:
-    """Open a ticket for a contact, in the caller's transaction; nobody is refused (R-001, R-003).
-
-    `last_entry_id` of the new ticket is reserved for its first entry, which the caller adds with that id.
-    """
+) -> Opening:
+    """Return a ticket to be opened, not numbered yet. `stopped`: the customer's operation stands still (R-016)."""
     pending = not (contact.name and subject.strip() and (contact.organization_id or contact.not_a_customer))
     ticket = Ticket(
         subject=subject.strip()[:255] or _("(no subject)"),
@@ -105,13 +134,30 @@ def open_ticket(
         **facts,
     )
     ticket.queue_key = queue_key(ticket)
-    numbers = _take_numbers(now)
-    ticket.pk, ticket.protocol, ticket.last_entry_id = numbers.ticket_id, numbers.protocol, numbers.entry_id
-    skip = () if acknowledge and not ticket.held else ("acknowledge",)
-    opening = events.rows_of("ticket_opened", ticket, actor=actor, event_id=numbers.event_id, skip=skip)
-    insert_together(ticket, Participant(ticket=ticket, contact=contact), *opening)
+    return Opening(ticket, actor, acknowledge and not ticket.held)
+
+
+def open_all(openings: Sequence[Opening], statement: OneStatement) -> None:
+    """Number tickets and add them to the statement, each with its customer, its event and what follows from it.
+
+    The counter row of the year stays locked until the caller commits: run the statement soon.
+    """
+    if not openings:
+        return
+    now = openings[0].ticket.created_at
+    for opening, numbers in zip(openings, _take_numbers(len(openings), now), strict=True):
+        ticket = opening.ticket
+        ticket.pk, ticket.protocol, ticket.last_entry_id = (
+            numbers.ticket_id,
+            numbers.protocol,
+            numbers.entry_id,
+        )
+        skip = () if opening.acknowledge else ("acknowledge",)
+        happened = events.rows_of(
+            "ticket_opened", ticket, actor=opening.actor, event_id=numbers.event_id, skip=skip
+        )
+        statement.insert(ticket, Participant(ticket=ticket, contact_id=ticket.contact_id), *happened)
     events.ring()
-    return ticket
 
 
 def queue_key(ticket: Ticket) -> str:

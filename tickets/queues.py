@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -18,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from helpdesk.people.models import ContactAddress, User
 from tickets.models import Department, Ticket, TicketRead
 from tickets.models.ticket import FINISHED, Status
+from tickets.permissions import Scope, scope_of
 
 PAGE = 25
 CAP = 999
@@ -141,35 +143,54 @@ def group_of(queue_key: str) -> str:
     )
 
 
+@dataclass(frozen=True)
+class _Viewer:
+    """Somebody, told apart by all that decides what they may read: an equal viewer sees the same tickets."""
+
+    user_id: int
+    scope: Scope
+    user: User = field(compare=False)
+
+
 def counters(user: User, departments: Iterable[Department], selection: Selection | None) -> dict[str, int]:
     """Count views, departments and the groups of the shown list, capped at 1,000, in ONE statement.
 
     Keys: `view:mine`, `department:3`, `group:stopped`.
     """
+    viewer = _Viewer(user.pk, scope_of(user, "ticket_read"), user)
+    names, sql, params = _counting(viewer, tuple(each.pk for each in departments), selection)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return dict(zip(names, cursor.fetchone(), strict=True))
+
+
+@lru_cache(maxsize=256)
+def _counting(
+    viewer: _Viewer, departments: tuple[int, ...], selection: Selection | None
+) -> tuple[list[str], str, list[Any]]:
+    """Return what is counted, and the statement that counts it. Putting it together costs more than running it, and
+    every page of a person asks the same, so it is kept; the numbers never are."""
+    user = viewer.user
     wanted: dict[str, QuerySet] = {f"view:{name}": tickets_of(user, Selection(name)) for name in COUNTED}
     for department in departments:
-        wanted[f"department:{department.pk}"] = tickets_of(user, Selection(department=department.pk))
+        wanted[f"department:{department}"] = tickets_of(user, Selection(department=department))
     if selection is not None and not selection.finished:
         shown = tickets_of(user, selection)
         for name, (_title, first, end) in GROUPS.items():
             wanted[f"group:{name}"] = shown.filter(queue_key__gte=first, queue_key__lt=end)
-    return _count(wanted)
-
-
-def _count(wanted: Mapping[str, QuerySet]) -> dict[str, int]:
-    parts: list[str] = []
     params: list[Any] = []
-    for queryset in wanted.values():
-        try:
-            sql, values = queryset.order_by().values("pk")[: CAP + 1].query.sql_with_params()
-        except EmptyResultSet:
-            parts.append("0")
-            continue
-        parts.append(f"(SELECT count(*) FROM ({sql}) q)")  # noqa: S608 SQL the ORM compiled
-        params += values
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(parts)}", params)
-        return dict(zip(wanted, cursor.fetchone(), strict=True))
+    parts = [_counted(queryset, params) for queryset in wanted.values()]
+    return list(wanted), f"SELECT {', '.join(parts)}", params
+
+
+def _counted(queryset: QuerySet, params: list[Any]) -> str:
+    """Return the capped count of a queryset as a value of a statement; its parameters are added to `params`."""
+    try:
+        sql, values = queryset.order_by().values("pk")[: CAP + 1].query.sql_with_params()
+    except EmptyResultSet:
+        return "0"
+    params += values
+    return f"(SELECT count(*) FROM ({sql}) q)"  # noqa: S608 SQL the ORM compiled
 
 
 def shown_count(number: int) -> str:

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 #: Zero-width characters, soft hyphens and direction marks: clients put them into attribution lines.
-_INVISIBLE = dict.fromkeys(
-    [0x00AD, 0x034F, 0x061C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
-)
+_INVISIBLE = re.compile(r"[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _MARKS = re.compile(r"(?:> ?)+")
-_SPACES = re.compile(r"\s+")
 
 
 @dataclass(slots=True)
@@ -42,8 +39,8 @@ class Line:
 def clean_line(text: str) -> str:
     """Return the line without invisible characters, every run of white space one blank."""
     if not text.isascii():
-        text = text.translate(_INVISIBLE)
-    return _SPACES.sub(" ", text).strip()
+        text = _INVISIBLE.sub("", text)
+    return " ".join(text.split())
 
 
 def strip_marks(text: str) -> tuple[str, int]:

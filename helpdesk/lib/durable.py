@@ -124,22 +124,32 @@ class DurableRow(models.Model):
         Raises `LeaseLost` when the fencing token is no longer ours: the caller's transaction must roll back.
         """
         state = state or self.DONE
-        if self._leave(state, changes) != 1:
+        if not changes:
+            self.finish_together([self], [state])
+            return
+        mine = type(self).objects.filter(pk=self.pk, lease_token=self.lease_token)
+        if not mine.update(state=state, lease_token=None, lease_until=None, **changes):
             raise LeaseLost(f"{type(self).__name__} {self.pk}")
         self.state = state
 
-    def _leave(self, state: str, changes: dict[str, Any]) -> int:
-        """Write the final state while the token is ours; return how many rows that changed (plain SQL: every row)."""
-        if changes:
-            mine = type(self).objects.filter(pk=self.pk, lease_token=self.lease_token)
-            return mine.update(state=state, lease_token=None, lease_until=None, **changes)
+    @classmethod
+    def finish_together(cls, rows: Sequence[Self], states: Sequence[str]) -> None:
+        """Leave several claims in one statement, each with its final state, inside the caller's transaction.
+
+        Raises `LeaseLost` when the fencing token of any row is no longer ours: the caller's transaction must roll back.
+        """
+        tokens = [str(row.lease_token) for row in rows]
         with connection.cursor() as cursor:
             cursor.execute(
-                f"UPDATE {self._meta.db_table} SET state = %s, lease_token = NULL, lease_until = NULL "  # noqa: S608
-                "WHERE id = %s AND lease_token = %s",
-                [state, self.pk, str(self.lease_token)],
+                f"UPDATE {cls._meta.db_table} AS row SET state = mine.state, lease_token = NULL, lease_until = NULL "  # noqa: S608
+                "FROM unnest(%s::bigint[], %s::uuid[], %s::text[]) AS mine (id, token, state) "
+                "WHERE row.id = mine.id AND row.lease_token = mine.token",
+                [[row.pk for row in rows], tokens, list(states)],
             )
-            return cursor.rowcount
+            if cursor.rowcount != len(rows):
+                raise LeaseLost(f"{cls.__name__} {', '.join(str(row.pk) for row in rows)}")
+        for row, state in zip(rows, states, strict=True):
+            row.state = state
 
     def fail(self, error: BaseException | str, *, permanent: bool = False) -> bool:
         """Record a failed attempt: wait for the next one, or stand as dead when none is left. True when dead.

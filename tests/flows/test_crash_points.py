@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from helpdesk.people.models import User
 from tests.flows.worker import smtp_sink, until, worker, worker_environment
 from tests.mails import mail
 from tickets import conversation
-from tickets.models import EntryDelivery, Membership, Reaction, ThreadEntry, Ticket
+from tickets.models import EntryDelivery, Membership, Reaction, ThreadEntry, Ticket, TicketEvent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -94,6 +95,33 @@ def test_a_worker_killed_at_each_step_loses_and_doubles_nothing(running):
         assert row.state == "uncertain", step
         assert len(sink.messages) <= 1, step
         assert row.last_error
+
+
+def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(running):
+    # I1: eight arrivals in one batch, two of them of one person, so that they need two rounds
+    sink, crash = running
+    channel = Channel.objects.get(key="email-suporte")
+    for number, step in enumerate(INBOX, start=1):
+        arm(crash, step)
+        people = [f"c{number}.{n % 7}@empresa.example" for n in range(8)]
+        store(
+            channel, [mail_envelope(mail(sender=who, subject=f"{step} {n}")) for n, who in enumerate(people)]
+        )
+        until(lambda: not crash.exists())
+        until(quiet)
+        subjects = ThreadEntry.objects.filter(kind="customer", subject__startswith=step)
+        assert sorted(subjects.values_list("subject", flat=True)) == [f"{step} {n}" for n in range(8)]
+        assert (
+            Ticket.objects.count() == TicketEvent.objects.filter(kind="ticket_opened").count() == 8 * number
+        )
+    assert not InboundMessage.objects.exclude(state="done").exists()
+    consumers = Reaction.objects.filter(event__kind="ticket_opened", state="done").values_list(
+        "consumer", flat=True
+    )
+    assert Counter(consumers) == {"live": 8 * len(INBOX), "acknowledge": 8 * len(INBOX)}
+    assert Counter(recipients[0] for recipients, _raw in sink.messages) == Counter(
+        f"c{number}.{n % 7}@empresa.example" for number in range(1, len(INBOX) + 1) for n in range(8)
+    )
 
 
 def _reply(ticket: Ticket, user: User, text: str) -> OutboundMessage:

@@ -12,7 +12,7 @@ from channels_inbox import files, inbox
 from channels_inbox.adapters import adapter_for
 from channels_inbox.adapters.base import ParsedMessage
 from channels_inbox.adapters.email import mail_envelope
-from channels_inbox.desk import get_desk
+from channels_inbox.desk import Arrival, get_desk
 from channels_inbox.models import Channel, InboundMessage, MessageAttachment
 from helpdesk.people.models import User
 from tickets import assignment, conversation, lifecycle, reactions, start, trio
@@ -115,7 +115,8 @@ def arrive(channel: Channel, raw: bytes, *, unverified: bool = False) -> ThreadE
     parsed = adapter_for(channel).parse(raw)
     if not isinstance(parsed, ParsedMessage):
         raise TypeError("a mail is a message")
-    get_desk().received(row, replace(parsed, sender_unverified=True) if unverified else parsed)
+    parsed = replace(parsed, sender_unverified=True) if unverified else parsed
+    get_desk().received([Arrival(row, parsed)])
     row.finish(imported=True)
     return ThreadEntry.objects.select_related("ticket").get(inbound=row)
 

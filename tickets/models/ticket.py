@@ -1,6 +1,7 @@
 """Decides what a ticket is: its facts, its constraints, and who may fetch it."""
 
-from typing import Self
+from collections.abc import Iterable
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -51,6 +52,15 @@ class TicketQuerySet(models.QuerySet):
 
     def unfinished(self) -> Self:
         return self.exclude(status__in=FINISHED)
+
+    def locked(self, keys: Iterable[int]) -> "dict[int, Ticket]":
+        """Lock these tickets until commit; return key → ticket.
+
+        Whoever holds several takes them in this one order, so that nobody waits in a circle.
+        """
+        wanted = set(keys)
+        rows: Any = self.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
+        return {row.pk: row for row in rows} if wanted else {}
 
 
 class Ticket(models.Model):

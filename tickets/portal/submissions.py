@@ -14,7 +14,8 @@ from channels_inbox.models import Channel
 from helpdesk.lib.clock import app_now
 from helpdesk.people.contacts import identify
 from helpdesk.people.models import Contact
-from tickets import conversation, events, lifecycle
+from tickets import events, lifecycle
+from tickets.letters import Letter, add_letter
 from tickets.matching import REOPEN_DAYS
 from tickets.models import Department, ThreadEntry, Ticket
 from tickets.models.ticket import Status
@@ -42,14 +43,17 @@ def write_reply(access: Access, *, text: str, files: Files, key: str) -> Access:
         channel, opened = portal_channel(), False
         if _too_long_closed(ticket, contact):
             ticket, opened = _open_follow_up(ticket, contact, channel), True
-        conversation.add_customer_message(
-            ticket,
-            contact=contact,
-            parsed=_as_message(contact.name, subject=ticket.subject, text=text, files=files),
-            now=contact.locked_at,
-            channel=channel,
-            opened=opened,
-            idem_key=idem_key,
+        said = _as_message(contact.name, subject=ticket.subject, text=text, files=files)
+        add_letter(
+            Letter(
+                ticket,
+                said,
+                now=contact.locked_at,
+                contact=contact,
+                channel=channel,
+                opened=opened,
+                idem_key=idem_key,
+            )
         )
         return _access_to(access, ticket)
 
@@ -113,16 +117,17 @@ def open_from_form(
         ticket = lifecycle.open_ticket(
             contact=contact, department=department, subject=subject, now=contact.locked_at, channel=channel
         )
-        conversation.add_customer_message(
-            ticket,
-            contact=contact,
-            parsed=_as_message(
-                name, subject=subject, text=text, files=files, address=email, language=language
-            ),
-            now=contact.locked_at,
-            channel=channel,
-            opened=True,
-            idem_key=idem_key,
+        said = _as_message(name, subject=subject, text=text, files=files, address=email, language=language)
+        add_letter(
+            Letter(
+                ticket,
+                said,
+                now=contact.locked_at,
+                contact=contact,
+                channel=channel,
+                opened=True,
+                idem_key=idem_key,
+            )
         )
         return ticket
 

@@ -130,6 +130,27 @@ def test_counters_are_one_statement_and_capped(many, livia, django_assert_num_qu
     assert found["group:unanswered"] == 5
 
 
+def test_counters_follow_the_rights_of_the_moment(many, livia, person):
+    # A07: the statement is kept for a person with these very rights, and for nobody else
+    many(2)
+    many(3, "financeiro")
+
+    def counted(user) -> int:
+        user._memberships = None  # as the next request reads them
+        return counters(user, list(Department.objects.visible_to(user)), Selection())["view:queues"]
+
+    assert [counted(livia), counted(livia)] == [2, 2]
+    many(1)
+    assert counted(livia) == 3
+    person("livia", "agent", "financeiro")
+    assert counted(livia) == 6
+    livia.memberships.filter(department__key="suporte").delete()
+    assert counted(livia) == 3
+    assert counted(person("caio")) == 3
+    livia.memberships.all().delete()
+    assert counted(livia) == 0
+
+
 def test_somebody_without_membership_sees_an_empty_desk(many, browser, desk):
     from helpdesk.people.models import User
 
