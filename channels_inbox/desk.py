@@ -24,6 +24,10 @@ class BaseDesk:
         """Take over one message. Return False when it is nothing for the desk (the row becomes `ignored`)."""
         return False
 
+    def read_again(self, inbound: "InboundMessage", parsed: "ParsedMessage") -> list[str]:
+        """A message taken over before was read once more: add what is missing, double nothing; say what was new."""
+        return []
+
     def delivery_changed(self, outbound: "OutboundMessage") -> None:
         """A row that left (or failed to) has a new state or receipt."""
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from channels_inbox import files, outbox
-from channels_inbox.adapters.base import ParsedMessage
+from channels_inbox.adapters.base import Attachment, ParsedMessage
 from channels_inbox.models import Channel, InboundMessage, MessageAttachment, OutboundMessage
 from helpdesk.lib.clock import app_now
 from helpdesk.lib.together import insert_together
@@ -57,8 +57,8 @@ def add_customer_message(
         created_at=now,
         **_said(parsed),
     )
-    insert_together(entry, *_ids_of(ticket, parsed))
-    _attach(entry, parsed)
+    insert_together(entry, *ids_of(ticket, parsed))
+    attach_new(entry, parsed.attachments)
     quiet = parsed.automatic or kind == ThreadEntry.Kind.BOUNCE
     changed = [] if quiet or opened else lifecycle.customer_wrote(ticket, now=now)
     if not opened or ticket.preview != preview_of(parsed.text):
@@ -88,8 +88,9 @@ def _people(parsed: ParsedMessage) -> dict[str, Any]:
     return {"to": to, "cc": cc, "from": [parsed.sender.name, parsed.sender.address] if parsed.sender else []}
 
 
-def _attach(entry: ThreadEntry, parsed: ParsedMessage) -> None:
-    if not parsed.attachments:
+def attach_new(entry: ThreadEntry, attachments: Sequence[Attachment]) -> None:
+    """Keep the files of a message and link them to its entry."""
+    if not attachments:
         return
     rows = [
         files.new_attachment(
@@ -100,7 +101,7 @@ def _attach(entry: ThreadEntry, parsed: ParsedMessage) -> None:
             content_id=each.content_id,
             sha256=each.sha256,
         )
-        for each in parsed.attachments
+        for each in attachments
     ]
     attach_files(entry, MessageAttachment.objects.bulk_create(rows))
 
@@ -110,7 +111,7 @@ def attach_files(entry: ThreadEntry, attachments: Sequence[MessageAttachment]) -
     EntryAttachment.objects.bulk_create([EntryAttachment(entry=entry, file=each) for each in attachments])
 
 
-def _ids_of(ticket: Ticket, parsed: ParsedMessage) -> list[MailReference]:
+def ids_of(ticket: Ticket, parsed: ParsedMessage) -> list[MailReference]:
     """Return the ids this mail is known by, and those it names, so that a late root finds its answer (R-128)."""
     rows = [MailReference(ticket=ticket, message_id=parsed.message_id[:255])] if parsed.message_id else []
     named = parsed.references[:MAX_STORED_REFERENCES]

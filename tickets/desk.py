@@ -9,7 +9,7 @@ from channels_inbox.adapters.portal import LINK_REQUEST
 from channels_inbox.desk import BaseDesk
 from channels_inbox.models import Channel, InboundMessage, OutboundMessage
 from helpdesk.people.site import site_settings
-from tickets import alarms, bounces, events, intake, link_requests
+from tickets import alarms, bounces, events, intake, link_requests, rereading
 from tickets.calendars import calendar_of
 from tickets.models import ChannelPolicy, EntryDelivery
 from tickets.permissions import may
@@ -20,6 +20,9 @@ class Desk(BaseDesk):
 
     def received(self, inbound: InboundMessage, parsed: ParsedMessage) -> bool:
         return link_requests.answer(parsed) if parsed.kind == LINK_REQUEST else intake.take(inbound, parsed)
+
+    def read_again(self, inbound: InboundMessage, parsed: ParsedMessage) -> list[str]:
+        return rereading.add_missing(inbound, parsed)
 
     def delivery_changed(self, outbound: OutboundMessage) -> None:
         if outbound.receipt == OutboundMessage.Receipt.BOUNCED:

@@ -13,7 +13,7 @@ from django.test import Client
 from channels_inbox import outbox
 from channels_inbox.adapters.email import mail_envelope
 from channels_inbox.inbox import process_due, store
-from channels_inbox.models import Channel, InboundMessage, OutboundMessage
+from channels_inbox.models import Channel, InboundMessage, OutboundMessage, Replay
 from helpdesk.accounts.invitations import invite
 from helpdesk.accounts.second_factor import PASSED_KEY
 from helpdesk.lib.clock import app_now
@@ -60,6 +60,7 @@ class Things:
     outbound: Any = ABSENT
     inbound: Any = ABSENT
     reaction: Any = ABSENT
+    replay: Any = ABSENT
     department: Any = ABSENT
     channel: Any = ABSENT
     channel_key: Any = "nenhum"
@@ -141,6 +142,7 @@ def _side(key: str, sender: str, agent: User, boss: User) -> Things:
         outbound=delivery.outbound_id,
         inbound=_dead(channel).pk,
         reaction=reaction.pk,
+        replay=Replay.objects.create(asked_by=boss, wanted=[]).pk,
         department=department.pk,
         channel=channel.pk,
         channel_key=channel.key,

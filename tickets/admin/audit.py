@@ -57,6 +57,8 @@ KINDS = {
     "systemtext_removed": _("system text removed"),
     "inboundmessage_downloaded": _("received message downloaded"),
     "inboundmessage_tried_again": _("received message tried again"),
+    "inboundmessage_read_again": _("received message read again, with something new"),
+    "replay_asked": _("received messages to be read again"),
     "inboundmessage_by_hand": _("ticket made from a stopped message"),
     "outboundmessage_downloaded": _("outgoing message downloaded"),
     "outboundmessage_arrived": _("outgoing message marked as arrived"),

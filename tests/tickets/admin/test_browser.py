@@ -79,8 +79,8 @@ def test_every_page_stands_in_the_browser(page, hostile):
     look(page, reverse("admin:index"))
     for name in (
         "people_sitesettings", "tickets_department", "people_user", "people_invitation", "channels_inbox_channel",
-        "tickets_systemtext", "channels_inbox_inboundmessage", "channels_inbox_outboundmessage", "tickets_reaction",
-        "people_auditentry",
+        "tickets_systemtext", "channels_inbox_inboundmessage", "channels_inbox_replay",
+        "channels_inbox_outboundmessage", "tickets_reaction", "people_auditentry",
     ):  # fmt: skip
         look(page, reverse(f"admin:{name}_changelist"))
         link = page.locator("tbody a").first
