@@ -220,6 +220,25 @@ class Replay(DurableRow):
         return f"#{self.pk}"
 
 
+class ProviderSecret(models.Model):
+    """A secret shared with a mail provider; the two newest of a kind hold, so that it changes in peace (R-147)."""
+
+    class Kind(models.TextChoices):
+        ADDRESS = "address", _("Name and password in the webhook address")
+        MAILGUN = "mailgun", _("Signing key of Mailgun")
+
+    kind = models.CharField(_("secret"), max_length=10, choices=Kind.choices, default=Kind.ADDRESS)
+    sealed = models.BinaryField(editable=False)
+    made_at = models.DateTimeField(_("since"), db_default=AppNow(), editable=False)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("provider secret"), _("provider secrets")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} #{self.pk}"
+
+
 class MessageAttachment(models.Model):
     """One attached file: the name its sender gave, the type its bytes have, and the hash under which they lie."""
 

@@ -13,10 +13,11 @@ from django.test import Client
 from channels_inbox import outbox
 from channels_inbox.adapters.email import mail_envelope
 from channels_inbox.inbox import process_due, store
-from channels_inbox.models import Channel, InboundMessage, OutboundMessage, Replay
+from channels_inbox.models import Channel, InboundMessage, OutboundMessage, ProviderSecret, Replay
 from helpdesk.accounts.invitations import invite
 from helpdesk.accounts.second_factor import PASSED_KEY
 from helpdesk.lib.clock import app_now
+from helpdesk.lib.encryption import encrypt_json
 from helpdesk.lib.signing import new_token
 from helpdesk.people.audit import record
 from helpdesk.people.models import LoginSession, PasswordReset, User
@@ -61,6 +62,7 @@ class Things:
     inbound: Any = ABSENT
     reaction: Any = ABSENT
     replay: Any = ABSENT
+    provider_secret: Any = ABSENT
     department: Any = ABSENT
     channel: Any = ABSENT
     channel_key: Any = "nenhum"
@@ -143,6 +145,7 @@ def _side(key: str, sender: str, agent: User, boss: User) -> Things:
         inbound=_dead(channel).pk,
         reaction=reaction.pk,
         replay=Replay.objects.create(asked_by=boss, wanted=[]).pk,
+        provider_secret=ProviderSecret.objects.create(sealed=encrypt_json({"secret": key})).pk,
         department=department.pk,
         channel=channel.pk,
         channel_key=channel.key,

@@ -52,6 +52,8 @@ KINDS = {
     "channel_consent": _("mailbox connected by consent"),
     "channel_tested": _("channel connection tested"),
     "channel_webhook_secret": _("webhook secret renewed"),
+    "providersecret_added": _("provider secret added"),
+    "providersecret_removed": _("provider secret withdrawn"),
     "systemtext_added": _("system text added"),
     "systemtext_changed": _("system text changed"),
     "systemtext_removed": _("system text removed"),

@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from channels_inbox.adapters.email import mail_envelope
 from channels_inbox.inbox import store
-from channels_inbox.models import Channel, InboundMessage, Replay
+from channels_inbox.models import Channel, InboundMessage, ProviderSecret, Replay
+from channels_inbox.provider_secrets import keep_secret
 from helpdesk.accounts.invitations import invite
 from helpdesk.people.audit import record
 from helpdesk.people.models import AuditEntry, User
@@ -36,6 +37,7 @@ def rows(arrive, boss):
     record("login", actor=boss, subject=boss.email)
     invite(boss, email="nova@equipe.example", name="Nova Pessoa")
     Reaction.objects.update(state="dead", last_error="ValueError")
+    keep_secret(ProviderSecret(), "presteza:frase-de-teste")
     Replay.objects.create(asked_by=boss, wanted=[1], position=1, found={"same": 1})
     store(Channel.objects.get(key="email-suporte"), [mail_envelope(mail(subject="outra"))])
     InboundMessage.objects.filter(state="new").update(
@@ -47,7 +49,7 @@ def test_only_our_own_pages_are_registered():
     # A09: no page of an app that shows password hashes, second factors or permissions
     assert sorted(pages()) == [
         ("channels_inbox", "channel"), ("channels_inbox", "inboundmessage"), ("channels_inbox", "outboundmessage"),
-        ("channels_inbox", "replay"),
+        ("channels_inbox", "providersecret"), ("channels_inbox", "replay"),
         ("people", "auditentry"), ("people", "invitation"), ("people", "sitesettings"), ("people", "user"),
         ("tickets", "department"), ("tickets", "reaction"), ("tickets", "systemtext"),
     ]  # fmt: skip
