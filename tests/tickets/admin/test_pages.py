@@ -15,7 +15,7 @@ from channels_inbox.models import Channel, InboundMessage, ProviderSecret, Repla
 from channels_inbox.provider_secrets import keep_secret
 from helpdesk.accounts.invitations import invite
 from helpdesk.people.audit import record
-from helpdesk.people.models import AuditEntry, User
+from helpdesk.people.models import AuditEntry, Backup, User
 from helpdesk.people.site import site_settings
 from tests.mails import mail
 from tests.tickets.admin.conftest import enter
@@ -38,6 +38,7 @@ def rows(arrive, boss):
     invite(boss, email="nova@equipe.example", name="Nova Pessoa")
     Reaction.objects.update(state="dead", last_error="ValueError")
     keep_secret(ProviderSecret(), "presteza:frase-de-teste")
+    Backup.objects.create(state="dead", last_error="<b>muitas")
     Replay.objects.create(asked_by=boss, wanted=[1], position=1, found={"same": 1})
     store(Channel.objects.get(key="email-suporte"), [mail_envelope(mail(subject="outra"))])
     InboundMessage.objects.filter(state="new").update(
@@ -50,7 +51,8 @@ def test_only_our_own_pages_are_registered():
     assert sorted(pages()) == [
         ("channels_inbox", "channel"), ("channels_inbox", "inboundmessage"), ("channels_inbox", "outboundmessage"),
         ("channels_inbox", "providersecret"), ("channels_inbox", "replay"),
-        ("people", "auditentry"), ("people", "invitation"), ("people", "sitesettings"), ("people", "user"),
+        ("people", "auditentry"), ("people", "backup"), ("people", "invitation"),
+        ("people", "sitesettings"), ("people", "user"),
         ("tickets", "department"), ("tickets", "reaction"), ("tickets", "systemtext"),
     ]  # fmt: skip
 
