@@ -227,7 +227,7 @@ class ProviderSecret(models.Model):
         ADDRESS = "address", _("Name and password in the webhook address")
         MAILGUN = "mailgun", _("Signing key of Mailgun")
 
-    kind = models.CharField(_("secret"), max_length=10, choices=Kind.choices, default=Kind.ADDRESS)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.ADDRESS)
     sealed = models.BinaryField(editable=False)
     made_at = models.DateTimeField(_("since"), db_default=AppNow(), editable=False)
 

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             name='ProviderSecret',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('address', 'Name and password in the webhook address'), ('mailgun', 'Signing key of Mailgun')], default='address', max_length=10, verbose_name='secret')),
+                ('kind', models.CharField(choices=[('address', 'Name and password in the webhook address'), ('mailgun', 'Signing key of Mailgun')], default='address', max_length=10, verbose_name='kind')),
                 ('sealed', models.BinaryField()),
                 ('made_at', models.DateTimeField(db_default=helpdesk.lib.clock.AppNow(), editable=False, verbose_name='since')),
             ],

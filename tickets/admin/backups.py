@@ -50,7 +50,7 @@ class BackupAdmin(ReadOnlyAdmin):
     icon = "package"
     summary = _("Everything but the encryption keys, in one file a day.")
     change_list_template = "admin/people/backup/change_list.html"
-    list_display = ("asked", "why", "shown_size", "shown_state")
+    list_display = ("asked", "shown_state", "shown_size", "why")
     fields = ("asked", "why", "shown_state", "finished", "shown_size", "rows", "file", "reason")
     ordering = ("-id",)
 
