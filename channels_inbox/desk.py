@@ -39,6 +39,10 @@ class BaseDesk:
         """
         return [False] * len(arrivals)
 
+    def read_again(self, inbound: "InboundMessage", parsed: "ParsedMessage") -> list[str]:
+        """A message taken over before was read once more: add what is missing, double nothing; say what was new."""
+        return []
+
     def delivery_changed(self, outbound: "OutboundMessage") -> None:
         """A row that left (or failed to) has a new state or receipt."""
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from helpdesk.lib.clock import AppNow
 from helpdesk.lib.durable import DurableRow
 from helpdesk.lib.encryption import decrypt_json, encrypt_json
+from helpdesk.people.models import User
 
 
 class Channel(models.Model):
@@ -195,6 +196,47 @@ class OutboundMessage(DurableRow):
 
     def __str__(self) -> str:
         return f"{self.recipient} {self.message_id}"
+
+
+class Replay(DurableRow):
+    """Stored arrivals somebody wants read once more: which, how far it is, and what came of it (R-147)."""
+
+    asked_by = models.ForeignKey(
+        User, verbose_name=_("asked by"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    asked_at = models.DateTimeField(_("asked"), db_default=AppNow(), editable=False)
+    wanted = models.JSONField(default=list, editable=False)  # ids of arrivals, oldest first
+    position = models.PositiveIntegerField(default=0, editable=False)
+    found = models.JSONField(default=dict, editable=False)  # outcome → how many
+    finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("replay"), _("replays")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=["new", "done", "dead"]), name="replay_state")
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
+class ProviderSecret(models.Model):
+    """A secret shared with a mail provider; the two newest of a kind hold, so that it changes in peace (R-147)."""
+
+    class Kind(models.TextChoices):
+        ADDRESS = "address", _("Name and password in the webhook address")
+        MAILGUN = "mailgun", _("Signing key of Mailgun")
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.ADDRESS)
+    sealed = models.BinaryField(editable=False)
+    made_at = models.DateTimeField(_("since"), db_default=AppNow(), editable=False)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("provider secret"), _("provider secrets")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} #{self.pk}"
 
 
 class MessageAttachment(models.Model):

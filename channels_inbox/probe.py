@@ -1,6 +1,7 @@
 """Decides how a mailbox is tried from end to end: a mail it sends to itself must be back in ten minutes (R-149).
 
-The channel's option `probe` turns it on. A probe is known by its signed Message-ID and never becomes a ticket.
+The channel's option `probe`, a field of its form, turns it on. A probe is known by its signed Message-ID and never
+becomes a ticket.
 """
 
 from datetime import timedelta
@@ -25,7 +26,9 @@ BACK_WITHIN = timedelta(minutes=10)
 def run_probes() -> None:
     """Raise the alarm for probes that are not back, then send those that are due. Called every two minutes."""
     lost = Q(probe_back_at__isnull=True) | Q(probe_back_at__lt=F("probe_sent_at"))
-    late = _probed().filter(lost, probe_sent_at__lt=AppNow() - BACK_WITHIN, alarmed_at__isnull=True)
+    # One that is older than an hour tells nothing: probing was off meanwhile, or the workers were away.
+    missed = {"probe_sent_at__lt": AppNow() - BACK_WITHIN, "probe_sent_at__gt": AppNow() - EVERY}
+    late = _probed().filter(lost, alarmed_at__isnull=True, **missed)
     for channel in late:
         watch.raise_alarm(channel, Channel.Alarm.PROBE)
     due = Q(probe_sent_at__isnull=True) | Q(probe_sent_at__lte=AppNow() - EVERY)

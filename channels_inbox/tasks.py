@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from celery import Task, shared_task
 from django.db import close_old_connections, transaction
 
-from channels_inbox.models import Channel, InboundMessage, OutboundMessage
+from channels_inbox.models import Channel, InboundMessage, OutboundMessage, Replay
 from helpdesk.people.models import SiteSettings
 
 logger = logging.getLogger(__name__)
@@ -107,6 +107,15 @@ def watch_flow() -> None:
 
 
 @shared_task
+def replay_inbound() -> None:
+    """Read stored arrivals once more, a quarter of a minute at a time."""
+    from channels_inbox.replay import replay_due
+
+    if replay_due():
+        ring_quietly(replay_inbound)
+
+
+@shared_task
 def sweep() -> None:
     """Every 15 s: take back what dead workers held, ring for what is due, watch the channels."""
     from channels_inbox import outbox, polling, watch
@@ -116,10 +125,13 @@ def sweep() -> None:
     OutboundMessage.heal_clock()
     polling.heal_clock()
     InboundMessage.release_expired()
+    Replay.release_expired()
     outbox.release_expired()
     outbox.try_rested()
     if InboundMessage.objects.all().due().exists():
         ring_quietly(process_inbound)
     if outbox.sendable().due().exists():
         ring_quietly(deliver_outbound)
+    if Replay.objects.all().due().exists():
+        ring_quietly(replay_inbound)
     watch.check_channels()

@@ -24,7 +24,9 @@ def check_channels() -> None:
         raise_alarm(channel, Channel.Alarm.FAILING)
     for channel in _healed():
         end_alarm(channel)
-    Channel.objects.filter(enabled=False, alarmed_at__isnull=False).update(alarmed_at=None, alarm_reason="")
+    unasked = Q(alarm_reason=Channel.Alarm.PROBE) & ~Q(options__contains={"probe": True})
+    given_up = Channel.objects.filter(Q(enabled=False) | unasked, alarmed_at__isnull=False)
+    given_up.update(alarmed_at=None, alarm_reason="")
 
 
 def _healed() -> QuerySet[Channel]:

@@ -134,11 +134,14 @@ CELERY_TASK_ROUTES = {
     "channels_inbox.tasks.deliver_outbound": {"queue": "out"},
     "channels_inbox.tasks.fetch_channel": {"queue": "poll"},
     "channels_inbox.tasks.poll_channels": {"queue": "in"},
+    "channels_inbox.tasks.replay_inbound": {"queue": "slow"},
     "channels_inbox.tasks.watch_flow": {"queue": "slow"},
     "channels_inbox.tasks.sweep": {"queue": "in"},
     "tickets.tasks.react": {"queue": "out"},
     "tickets.tasks.sweep_desk": {"queue": "in"},
     "tickets.tasks.tidy": {"queue": "slow"},
+    "tickets.tasks.keep_backups": {"queue": "slow"},
+    "tickets.tasks.write_backup": {"queue": "slow"},
 }
 CELERY_TASK_PUBLISH_RETRY = False
 

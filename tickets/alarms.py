@@ -17,7 +17,7 @@ from channels_inbox.models import Channel, InboundMessage, OutboundMessage
 from channels_inbox.watch import trouble_sentence
 from helpdesk.lib.clock import AppNow
 from helpdesk.people.audit import record
-from helpdesk.people.models import AuditEntry, User
+from helpdesk.people.models import AuditEntry, BackupAlarm, User
 from tickets.models import Role, SystemText
 from tickets.placeholders import render
 
@@ -90,6 +90,19 @@ def channel_silent(channel: Channel, *, over: bool) -> None:
         lambda person: (
             _("%(channel)s flows again") % {"channel": channel.name} if over else _alarm_subject(channel),
             _("Messages arrive again. Nothing to do.") if over else _alarm_text(channel, person.language),
+        )
+    )
+
+
+def backups_stopped(reason: str, *, over: bool) -> None:
+    """Tell administrators that there is no good backup of late, or that there is one again (R-429)."""
+    link = settings.BASE_URL + reverse("admin:people_backup_changelist")
+    _tell(
+        lambda person: (
+            _("Backups work again") if over else _("There is no recent backup"),
+            _("A backup was written. Nothing to do.")
+            if over
+            else " ".join([str(BackupAlarm(reason).label), _("See the backups:"), link]),
         )
     )
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from channels_inbox.adapters.base import ParsedMessage
 from channels_inbox.adapters.portal import LINK_REQUEST
 from channels_inbox.desk import Arrival, BaseDesk
 from channels_inbox.models import Channel, InboundMessage, OutboundMessage
 from helpdesk.people.site import site_settings
-from tickets import alarms, bounces, events, intake, link_requests
+from tickets import alarms, bounces, events, intake, link_requests, rereading
 from tickets.calendars import calendar_of
 from tickets.models import ChannelPolicy, EntryDelivery
 from tickets.permissions import may
@@ -21,6 +22,9 @@ class Desk(BaseDesk):
         if [arrival.parsed.kind for arrival in arrivals] == [LINK_REQUEST]:
             return [link_requests.answer(arrivals[0].parsed)]
         return intake.take(arrivals)
+
+    def read_again(self, inbound: InboundMessage, parsed: ParsedMessage) -> list[str]:
+        return rereading.add_missing(inbound, parsed)
 
     def delivery_changed(self, outbound: OutboundMessage) -> None:
         if outbound.receipt == OutboundMessage.Receipt.BOUNCED:

@@ -36,7 +36,7 @@ def take(arrivals: Sequence[Arrival]) -> list[bool]:
     if len(arrivals) == 1 and (taken := _without_letter(arrivals[0])) is not None:
         return [taken]
     arrivals = [_marked(arrival) for arrival in arrivals]
-    files = store_files([arrival.parsed for arrival in arrivals])
+    files = store_files([arrival.parsed.attachments for arrival in arrivals])
     copied = [copied_in(arrival.parsed) for arrival in arrivals]
     contacts, met = gather(
         "email",

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from channels_inbox import files
-from channels_inbox.adapters.base import ParsedMessage
+from channels_inbox.adapters.base import Attachment, ParsedMessage
 from channels_inbox.models import Channel, InboundMessage, MessageAttachment
 from helpdesk.lib.together import OneStatement
 from helpdesk.people.models import Contact
@@ -43,7 +43,7 @@ def add_letter(letter: Letter) -> ThreadEntry:
 
     Must run inside the caller's transaction.
     """
-    letter.files = store_files([letter.parsed])[0]
+    letter.files = store_files([letter.parsed.attachments])[0]
     statement = OneStatement()
     (entry,) = add_letters([letter], statement)
     if letter.opened and letter.ticket.preview != preview_of(letter.parsed.text):
@@ -65,7 +65,7 @@ def add_letters(letters: Sequence[Letter], statement: OneStatement) -> list[Thre
         entry_id, event_id = (ticket.last_entry_id, None) if letter.opened else next(keys)
         entry = _entry_of(letter, entry_id)
         entries.append(entry)
-        statement.insert(entry, *_ids_of(ticket, parsed))
+        statement.insert(entry, *ids_of(ticket, parsed))
         statement.insert(*[EntryAttachment(entry=entry, file=each) for each in letter.files])
         if event_id is None:  # opening the ticket is the event
             continue
@@ -121,7 +121,7 @@ def _people(parsed: ParsedMessage) -> dict[str, Any]:
     return {"to": to, "cc": cc, "from": [parsed.sender.name, parsed.sender.address] if parsed.sender else []}
 
 
-def store_files(messages: Sequence[ParsedMessage]) -> list[list[MessageAttachment]]:
+def store_files(messages: Sequence[Sequence[Attachment]]) -> list[list[MessageAttachment]]:
     """Keep the files of several messages; return their rows, message by message, written in one statement."""
     kept = [
         [
@@ -133,9 +133,9 @@ def store_files(messages: Sequence[ParsedMessage]) -> list[list[MessageAttachmen
                 content_id=each.content_id,
                 sha256=each.sha256,
             )
-            for each in parsed.attachments
+            for each in attachments
         ]
-        for parsed in messages
+        for attachments in messages
     ]
     MessageAttachment.objects.bulk_create([row for rows in kept for row in rows])
     return kept
@@ -146,7 +146,7 @@ def attach_files(entry: ThreadEntry, attachments: Sequence[MessageAttachment]) -
     EntryAttachment.objects.bulk_create([EntryAttachment(entry=entry, file=each) for each in attachments])
 
 
-def _ids_of(ticket: Ticket, parsed: ParsedMessage) -> list[MailReference]:
+def ids_of(ticket: Ticket, parsed: ParsedMessage) -> list[MailReference]:
     """Return the ids this mail is known by, and those it names, so that a late root finds its answer (R-128)."""
     rows = [MailReference(ticket=ticket, message_id=parsed.message_id[:255])] if parsed.message_id else []
     named = parsed.references[:MAX_STORED_REFERENCES]

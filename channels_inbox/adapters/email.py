@@ -46,6 +46,13 @@ class EmailAdapter(Adapter):
         Field("smtp_host", _("SMTP server"), help=_("Empty: the installation's own road.")),
         Field("smtp_port", _("SMTP port"), kind="number", default=587),
         Field("smtp_security", _("SMTP security"), choices=SECURITY_CHOICES, default="starttls"),
+        Field(
+            "probe",
+            _("send a test message to itself every hour"),
+            kind="check",
+            default=False,
+            help=_("If it is not back in ten minutes, administrators are told. It never becomes a ticket."),
+        ),
         Field("oauth_client_id", _("consent: client id")),
         Field("oauth_client_secret", _("consent: client secret"), secret=True, kind="password"),
     )

@@ -14,7 +14,7 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -28,13 +28,18 @@ SEAL_SIZE = 4 * tarfile.BLOCKSIZE
 _CHUNK = 1024 * 1024
 
 
-class _Hashing:
-    """A file that only takes bytes and keeps their SHA-256."""
+def nothing() -> None:
+    """The check of who has nothing to check while an archive is written."""
 
-    def __init__(self, handle: IO[bytes]) -> None:
-        self.handle, self.sum, self.position = handle, hashlib.sha256(), 0
+
+class _Hashing:
+    """A file that only takes bytes and keeps their SHA-256; `check` may stop it between two of them."""
+
+    def __init__(self, handle: IO[bytes], check: Callable[[], None]) -> None:
+        self.handle, self.check, self.sum, self.position = handle, check, hashlib.sha256(), 0
 
     def write(self, data: bytes) -> int:
+        self.check()
         self.sum.update(data)
         self.position += len(data)
         return self.handle.write(data)
@@ -46,8 +51,8 @@ class _Hashing:
 class ArchiveWriter:
     """Members first, then `finish` with the manifest; without it the archive does not count."""
 
-    def __init__(self, handle: IO[bytes]) -> None:
-        self._output = _Hashing(handle)
+    def __init__(self, handle: IO[bytes], *, check: Callable[[], None] = nothing) -> None:
+        self._output = _Hashing(handle, check)
         self._tar = tarfile.open(  # noqa: SIM115 (never closed: the seal takes the place of its ending)
             fileobj=self._output, mode="w", format=tarfile.PAX_FORMAT
         )  # type: ignore[call-overload]
@@ -110,6 +115,13 @@ class Archive:
             raise Refusal(
                 _("%(path)s was written by a newer version of Presteza; use that version.") % {"path": path}
             )
+
+    def refuse_unless_as_told(self) -> None:
+        """Refuse an archive that holds other members, or of other sizes, than its manifest tells (R-429)."""
+        held = {member.name: member.size for member in self._tar.getmembers()}
+        told = {name: facts["size"] for name, facts in self.manifest["members"].items()}
+        if {name: size for name, size in held.items() if name not in {MANIFEST, "SHA256"}} != told:
+            raise Refusal(_("%(path)s is damaged or incomplete; nothing was changed.") % {"path": self.path})
 
     def open(self, name: str) -> IO[bytes]:
         """A member's bytes."""

@@ -25,6 +25,7 @@ from helpdesk.backup.tables import (
 )
 from helpdesk.embedded.language import Refusal
 from helpdesk.embedded.language import gettext as _
+from helpdesk.people.models import Backup
 from helpdesk.people.site import site_settings
 
 
@@ -47,6 +48,7 @@ def load_backup(path: Path, *, replace: bool = False) -> dict[str, Any]:
             _load_database(cursor, archive)
             migrate_to(None)
             _pause_outgoing()
+            _begin_backups_anew()
             _load_files(archive)
     except OperationalError as error:
         raise Refusal(
@@ -114,6 +116,13 @@ def _pause_outgoing() -> None:
     site = site_settings()
     site.outgoing_paused = True
     site.save(update_fields=["outgoing_paused"])
+
+
+def _begin_backups_anew() -> None:
+    """The backup that was being written is this very archive, and its day is not yet kept by this installation."""
+    lost = _("The installation was restored meanwhile.")
+    Backup.objects.filter(state=Backup.WAITING).update(state=Backup.DEAD, lease_token=None, last_error=lost)
+    Backup.objects.exclude(day=None).update(day=None)
 
 
 def _load_files(archive: Archive) -> None:

@@ -1,6 +1,7 @@
 """Decides what a backup holds: one snapshot of every table, the sequences, the attachments, the manifest."""
 
 import errno
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from helpdesk.backup.archive import ArchiveWriter, written_whole
+from helpdesk.backup.archive import ArchiveWriter, nothing, written_whole
 from helpdesk.backup.keys import key_fingerprints
 from helpdesk.backup.migrations import applied_heads
 from helpdesk.backup.tables import dump_sequences, dumped_table, list_tables
@@ -17,15 +18,15 @@ from helpdesk.embedded.language import gettext as _
 from helpdesk.embedded.locations import full_disk
 
 
-def save_backup(path: Path) -> dict[str, Any]:
-    """Write the archive while the desk may run (R-429); the manifest. Raises Refusal.
+def save_backup(path: Path, *, check: Callable[[], None] = nothing) -> dict[str, Any]:
+    """Write the archive while the desk may run (R-429); the manifest. Raises Refusal: no room, not writable.
 
-    No room, not writable.
+    `check` is called before each piece that is written, and stops the backup by raising.
     """
     try:
         with written_whole(path) as handle:
-            writer = ArchiveWriter(handle)
-            manifest = _save_database(writer, str(path.parent))
+            writer = ArchiveWriter(handle, check=check)
+            manifest = _save_database(writer, str(path.parent), check)
             _save_files(writer)
             writer.finish(manifest)
     except OSError as error:
@@ -38,7 +39,7 @@ def save_backup(path: Path) -> dict[str, Any]:
     return manifest | {"members": writer.members}
 
 
-def _save_database(writer: ArchiveWriter, place: str) -> dict[str, Any]:
+def _save_database(writer: ArchiveWriter, place: str, check: Callable[[], None]) -> dict[str, Any]:
     tables = {}
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -46,7 +47,7 @@ def _save_database(writer: ArchiveWriter, place: str) -> dict[str, Any]:
         cursor.execute("SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'")
         heads = applied_heads()
         for table in list_tables(cursor):
-            with dumped_table(cursor, table, place) as (spool, facts):
+            with dumped_table(cursor, table, place, check) as (spool, facts):
                 size = spool.seek(0, 2)
                 spool.seek(0)
                 writer.add(f"database/{table.name}.gz", spool, size)

@@ -8,7 +8,7 @@ transaction.
 import gzip
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
@@ -49,11 +49,16 @@ def list_tables(cursor: Any) -> list[Table]:
 
 
 @contextmanager
-def dumped_table(cursor: Any, table: Table, place: str) -> Iterator[tuple[IO[bytes], dict[str, Any]]]:
-    """The rows, gzipped in a temporary file below `place`, and what the manifest says of them."""
+def dumped_table(
+    cursor: Any, table: Table, place: str, check: Callable[[], None] = lambda: None
+) -> Iterator[tuple[IO[bytes], dict[str, Any]]]:
+    """The rows, gzipped in a temporary file below `place`, and what the manifest says of them.
+
+    `check` is called for each piece and may stop it.
+    """
     with tempfile.TemporaryFile(dir=place) as spool:
         with gzip.GzipFile(fileobj=spool, mode="wb", compresslevel=3, mtime=0) as packed:
-            writing = _Counting(packed)
+            writing = _Counting(packed, check)
             cursor.copy_expert(table.copy("TO STDOUT"), writing)
         rows = cursor.rowcount
         spool.flush()
@@ -62,10 +67,11 @@ def dumped_table(cursor: Any, table: Table, place: str) -> Iterator[tuple[IO[byt
 
 
 class _Counting:
-    def __init__(self, target: gzip.GzipFile) -> None:
-        self.target, self.sum = target, hashlib.sha256()
+    def __init__(self, target: gzip.GzipFile, check: Callable[[], None]) -> None:
+        self.target, self.check, self.sum = target, check, hashlib.sha256()
 
     def write(self, data: bytes) -> int:
+        self.check()
         self.sum.update(data)
         return self.target.write(data)
 

@@ -57,10 +57,14 @@ def require_space(path: Path, *, wanted: int) -> None:
         raise full_disk(path, free=free)
 
 
-def full_disk(path: Path, *, free: int | None = None) -> Refusal:
+class FullDisk(Refusal):
+    """There is no room for what should be written."""
+
+
+def full_disk(path: Path, *, free: int | None = None) -> FullDisk:
     """The sentence for a disk without room."""
     left = (shutil.disk_usage(path).free if free is None else free) // (1024 * 1024)
-    return Refusal(
+    return FullDisk(
         _("The disk of %(path)s is full (%(free)s MB left); free some space and start again.")
         % {"path": path, "free": left}
     )

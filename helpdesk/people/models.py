@@ -6,14 +6,17 @@ Everybody may point at these rows with real foreign keys; this app imports no ot
 from datetime import datetime
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from helpdesk.lib.clock import AppNow
+from helpdesk.lib.durable import DurableRow
 
 LANGUAGES = [("pt-br", _("Portuguese (Brazil)")), ("en", _("English"))]
 
@@ -220,6 +223,47 @@ class ContactAddress(models.Model):
         return self.value
 
 
+class Backup(DurableRow):
+    """One archive the product writes into its data directory, by schedule or because somebody asked (R-429)."""
+
+    day = models.DateField(null=True, editable=False)  # of the schedule; one a day
+    asked_by = models.ForeignKey(
+        User, verbose_name=_("asked by"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    asked_at = models.DateTimeField(_("asked"), db_default=AppNow(), editable=False)
+    file = models.CharField(_("file"), max_length=80, blank=True, editable=False)
+    size = models.BigIntegerField(_("size"), default=0, editable=False)
+    rows = models.BigIntegerField(_("rows"), default=0, editable=False)
+    finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("backup"), _("backups")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["new", "done", "dead"]), name="backup_state"
+            ),
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="new"), name="one_backup_at_a_time"
+            ),
+            models.UniqueConstraint(fields=["day"], name="one_scheduled_backup_a_day"),
+        ]
+
+    def __str__(self) -> str:
+        return self.file or f"#{self.pk}"
+
+
+class BackupAlarm(models.TextChoices):
+    """Why administrators must look at the backups."""
+
+    OLD = "old", _("The last good backup is older than two days.")
+    DISK = "disk", _("There is no room on the disk for the backup.")
+
+
+def backs_up_by_itself() -> bool:
+    """A new installation writes backups without being told where it brings its own database."""
+    return bool(settings.EMBEDDED)
+
+
 class SiteSettings(models.Model):
     """The company's options, edited on screen. There is one row."""
 
@@ -238,6 +282,16 @@ class SiteSettings(models.Model):
         _("nothing leaves"),
         default=False,
         help_text=_("Set after a restore, until somebody says that this copy is the one in use."),
+    )
+    backup_daily = models.BooleanField(_("write a backup every day"), default=backs_up_by_itself)
+    backup_hour = models.PositiveSmallIntegerField(
+        _("hour of the day"), default=3, choices=[(hour, f"{hour:02}h") for hour in range(24)]
+    )
+    backup_keep = models.PositiveSmallIntegerField(
+        _("backups to keep"), default=7, validators=[MinValueValidator(1), MaxValueValidator(365)]
+    )
+    backup_alarm = models.CharField(
+        max_length=4, choices=BackupAlarm.choices, blank=True, default="", editable=False
     )
 
     class Meta:

@@ -13,13 +13,15 @@ from django.test import Client
 from channels_inbox import outbox
 from channels_inbox.adapters.email import mail_envelope
 from channels_inbox.inbox import process_due, store
-from channels_inbox.models import Channel, InboundMessage, OutboundMessage
+from channels_inbox.models import Channel, InboundMessage, OutboundMessage, ProviderSecret, Replay
 from helpdesk.accounts.invitations import invite
 from helpdesk.accounts.second_factor import PASSED_KEY
+from helpdesk.backup.scheduled import folder
 from helpdesk.lib.clock import app_now
+from helpdesk.lib.encryption import encrypt_json
 from helpdesk.lib.signing import new_token
 from helpdesk.people.audit import record
-from helpdesk.people.models import LoginSession, PasswordReset, User
+from helpdesk.people.models import Backup, LoginSession, PasswordReset, User
 from helpdesk.people.site import site_settings
 from tests.mails import mail
 from tickets import conversation
@@ -60,6 +62,9 @@ class Things:
     outbound: Any = ABSENT
     inbound: Any = ABSENT
     reaction: Any = ABSENT
+    replay: Any = ABSENT
+    backup: Any = ABSENT
+    provider_secret: Any = ABSENT
     department: Any = ABSENT
     channel: Any = ABSENT
     channel_key: Any = "nenhum"
@@ -141,6 +146,9 @@ def _side(key: str, sender: str, agent: User, boss: User) -> Things:
         outbound=delivery.outbound_id,
         inbound=_dead(channel).pk,
         reaction=reaction.pk,
+        replay=Replay.objects.create(asked_by=boss, wanted=[]).pk,
+        provider_secret=ProviderSecret.objects.create(sealed=encrypt_json({"secret": key})).pk,
+        backup=_backup(key).pk,
         department=department.pk,
         channel=channel.pk,
         channel_key=channel.key,
@@ -182,6 +190,14 @@ def _token_of(row: Any) -> str:
     token, row.token_hash = new_token()
     row.save()
     return token
+
+
+def _backup(key: str) -> Backup:
+    """A good backup whose file is there."""
+    folder().mkdir(parents=True, exist_ok=True)
+    name = f"presteza-20261124-0300{len(key):02}.tar"
+    (folder() / name).write_bytes(b"x")
+    return Backup.objects.create(state="done", file=name, size=1, finished_at=app_now())
 
 
 def _dead(channel: Channel) -> InboundMessage:

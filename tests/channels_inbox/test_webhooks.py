@@ -11,7 +11,8 @@ from django.urls import Resolver404, resolve
 
 from channels_inbox import outbox
 from channels_inbox.inbox import payload_of
-from channels_inbox.models import Channel, InboundMessage, OutboundMessage
+from channels_inbox.models import Channel, InboundMessage, OutboundMessage, ProviderSecret
+from channels_inbox.provider_secrets import keep_secret
 from helpdesk.people.models import ContactAddress
 from tests.channels_inbox.signing import signed
 from tests.mails import mail
@@ -138,6 +139,40 @@ def test_two_secrets_are_valid_during_a_rotation(knock, settings):
     settings.ANYMAIL = {"WEBHOOK_SECRET": ["porta:nova", SECRET]}
     assert knock(POSTMARK, postmark()).status_code == 200
     assert knock(POSTMARK, postmark(), secret="porta:nova").status_code == 200
+
+
+def test_secrets_of_the_screen_hold_beside_that_of_the_environment_two_at_a_time(knock):
+    #
+    for secret in ("porta:primeira", "porta:segunda", "porta:terceira"):
+        keep_secret(ProviderSecret(kind="address"), secret)
+    answers = {
+        secret: knock(POSTMARK, postmark(), secret=secret).status_code
+        for secret in ("porta:primeira", "porta:segunda", "porta:terceira", SECRET)
+    }
+    assert list(answers.values()) == [401, 200, 200, 200]
+    assert ProviderSecret.objects.filter(kind="address").count() == 2
+
+
+def test_secrets_of_the_screen_open_the_door_alone(knock, settings):
+    #
+    settings.ANYMAIL = {"WEBHOOK_SECRET": "", "MAILGUN_WEBHOOK_SIGNING_KEY": ""}
+    keep_secret(ProviderSecret(kind="address"), "porta:nova")
+    assert knock(POSTMARK, postmark(), secret="porta:nova").status_code == 200
+    assert knock(MAILGUN, mailgun(), secret="porta:nova").status_code == 401  # no signing key yet
+    keep_secret(ProviderSecret(kind="mailgun"), MAILGUN_KEY)
+    assert knock(MAILGUN, mailgun(), secret="porta:nova").status_code == 200
+
+
+def test_two_signing_keys_of_mailgun_hold_and_the_third_ends_the_first(knock, settings):
+    #
+    settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET, "MAILGUN_WEBHOOK_SIGNING_KEY": ""}
+    keep_secret(ProviderSecret(kind="mailgun"), MAILGUN_KEY)
+    for key in ("outra-chave", "mais-uma"):
+        assert knock(MAILGUN, mailgun()).status_code == 200
+        keep_secret(ProviderSecret(kind="mailgun"), key)
+    assert knock(MAILGUN, mailgun(token="d" * 50)).status_code == 401
+    assert knock(MAILGUN, mailgun()).status_code == 401
+    assert InboundMessage.objects.count() == 1
 
 
 @pytest.mark.parametrize(

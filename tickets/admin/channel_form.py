@@ -123,6 +123,8 @@ def _form_field(field: Field) -> forms.Field:
     if field.secret:
         widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"})
         return forms.CharField(**{**common, "required": False}, widget=widget, max_length=4000, strip=False)
+    if field.kind == "check":
+        return forms.BooleanField(**{**common, "required": False})
     if field.choices:
         return forms.ChoiceField(**common, choices=field.choices)
     if field.kind == "number":

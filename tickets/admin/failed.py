@@ -1,58 +1,21 @@
-"""Decides what people may do with messages that stopped: look, download, try again, settle by hand."""
+"""Decides what people may do with what did not leave or did not follow: look, download, send or try again."""
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.validators import validate_email
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.urls import URLPattern, path, reverse
-from django.utils.safestring import SafeString
+from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from channels_inbox import inbox, outbox
-from channels_inbox.models import InboundMessage, OutboundMessage
+from channels_inbox import outbox
+from channels_inbox.models import OutboundMessage
 from channels_inbox.tasks import ring_after_commit
-from helpdesk.csp import FILE_POLICY
 from helpdesk.lib.clock import AppNow
 from helpdesk.templatetags.design import moment
-from tickets.admin.base import ChoiceFilter, ReadOnlyAdmin, badge
-from tickets.by_hand import make_ticket
+from tickets.admin.stopped import STATES, RawAdmin, StateFilter, StoppedAdmin
 from tickets.models import Reaction
 from tickets.tasks import react
-
-STATES = {
-    "new": ("neutral", _("waiting")),
-    "dead": ("danger", _("stopped")),
-    "ignored": ("neutral", _("nothing for the desk")),
-    "done": ("ok", _("done")),
-    "queued": ("neutral", _("waiting to leave")),
-    "sending": ("neutral", _("leaving")),
-    "sent": ("ok", _("sent")),
-    "failed": ("danger", _("did not leave")),
-    "uncertain": ("warn", _("not known whether it arrived")),
-    "cancelled": ("neutral", _("withdrawn")),
-}
-
-
-class StateFilter(ChoiceFilter):
-    """Rows people must look at first."""
-
-    title = _("state")
-    parameter_name = "state"
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(state__in=(self.value() or "").split("-"))
-
-
-class InboundState(StateFilter):
-    default = "dead"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(key, STATES[key][1]) for key in ("dead", "new", "ignored")]
 
 
 class OutboundState(StateFilter):
@@ -68,131 +31,6 @@ class ReactionState(StateFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [(key, STATES[key][1]) for key in ("dead", "new")]
-
-
-class StoppedAdmin(ReadOnlyAdmin):
-    """Rows of work under one look; only the buttons change them."""
-
-    group = "stopped"
-    needy: tuple[str, ...] = ("dead",)
-    ordering = ("-id",)
-
-    def waiting(self, request: HttpRequest) -> int:
-        return self.model.objects.filter(state__in=self.needy).count()
-
-    @admin.display(description=_("state"))
-    def shown_state(self, row: Any) -> SafeString:
-        tone, label = STATES[row.state]
-        return badge(tone, label)
-
-    @admin.display(description=_("channel"))
-    def through(self, row: Any) -> str:
-        return str(row.channel or "—")
-
-    @admin.display(description=_("reason"))
-    def reason(self, row: Any) -> str:
-        line = " ".join(row.last_error.split())
-        return f"{line[:120]}…" if len(line) > 120 else line or "—"
-
-    @admin.display(description=_("reason"))
-    def whole_reason(self, row: Any) -> str:
-        return row.last_error or "—"
-
-    @admin.display(description=_("next attempt"))
-    def next_attempt(self, row: Any) -> str:
-        return moment(row.next_at) if row.state in {"new", "queued"} else "—"
-
-    def tell(self, request: HttpRequest, row: Any, verb: str, done: bool, sentence: Any) -> None:
-        """Audit and say what was done; a row somebody else settled meanwhile says so."""
-        if done:
-            self.audit(request, verb, row)
-            messages.success(request, sentence)
-        else:
-            messages.warning(request, _("Somebody settled this meanwhile; nothing was changed."))
-
-
-class RawAdmin(StoppedAdmin):
-    """Rows that hold a whole message: its bytes may be downloaded, which is audited."""
-
-    def get_urls(self) -> list[URLPattern]:
-        page = path("<int:pk>/raw/", self.admin_site.admin_view(self.raw_view), name=self.url_name("raw"))
-        return [page, *super().get_urls()]
-
-    def raw_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if not self.allowed(request):
-            raise PermissionDenied(self.right)
-        row = get_object_or_404(self.get_queryset(request), pk=pk)
-        try:
-            content = self.raw_of(row)
-        except FileNotFoundError:
-            raise Http404("the file is gone")
-        self.audit(request, "downloaded", row)
-        headers = {
-            "Content-Disposition": f'attachment; filename="{self.opts.model_name}-{pk}.eml"',
-            "Content-Security-Policy": FILE_POLICY,
-        }
-        return HttpResponse(content, content_type="application/octet-stream", headers=headers)
-
-    def raw_of(self, row: Any) -> bytes:
-        raise NotImplementedError
-
-    def buttons(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
-        link = {
-            "url": self.url_of("raw", obj.pk),
-            "label": _("Download the original"),
-            "icon": "download",
-            "get": True,
-        }
-        return [link]
-
-
-@admin.register(InboundMessage)
-class InboundAdmin(RawAdmin):
-    icon = "inbox"
-    summary = _("Arrived and kept, but not understood.")
-    verbs = ("try_again", "by_hand")
-    change_form_template = "admin/channels_inbox/inboundmessage/change_form.html"
-    list_display = ("received", "through", "reason", "attempts", "shown_state")
-    list_filter = (InboundState,)
-    fields = ("received", "through", "shown_state", "whole_reason", "attempts", "next_attempt", "size")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).select_related("channel").defer("payload")
-
-    @admin.display(description=_("received"))
-    def received(self, row: InboundMessage) -> str:
-        return moment(row.received_at)
-
-    def heading(self, obj: InboundMessage) -> str:
-        return gettext("Message received %(moment)s") % {"moment": moment(obj.received_at)}
-
-    def raw_of(self, row: InboundMessage) -> bytes:
-        return inbox.payload_of(row)
-
-    def buttons(self, request: HttpRequest, obj: InboundMessage) -> list[dict[str, Any]]:
-        again = (
-            [self.button("try_again", obj, _("Try again"), "rotate-ccw", "primary")]
-            if obj.state == "dead"
-            else []
-        )
-        return [*super().buttons(request, obj), *again]
-
-    def do_try_again(self, request: HttpRequest, row: InboundMessage) -> None:
-        self.tell(request, row, "tried_again", inbox.try_again(row), _("The message is being read again."))
-
-    def do_by_hand(self, request: HttpRequest, row: InboundMessage) -> HttpResponse | None:
-        """Make a ticket of what could not be read; the original is its file."""
-        address = request.POST.get("address", "").strip()
-        try:
-            if address:
-                validate_email(address)
-        except ValidationError as error:
-            messages.error(request, error.messages[0])
-            return None
-        ticket = make_ticket(row, actor=request.user, address=address)  # type: ignore[arg-type]
-        sentence = _("The message is a ticket now, with the original attached.")
-        self.tell(request, row, "by_hand", ticket is not None, sentence)
-        return redirect(reverse("tickets:ticket", args=[ticket.pk])) if ticket else None
 
 
 @admin.register(OutboundMessage)

@@ -4,8 +4,6 @@ Imported mail is history: its tickets are marked so and nobody is told anything 
 like mail that arrives now.
 """
 
-import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from channels_inbox.inbox import process_due, store
 from channels_inbox.mail_files import find_mails, total_bytes
 from channels_inbox.mime import fingerprint
 from channels_inbox.models import Channel, InboundMessage
+from channels_inbox.progress import Bar
 
 BATCH_MAILS = 50
 BATCH_BYTES = 20 * 1024 * 1024
@@ -103,25 +102,3 @@ class Command(BaseCommand):
         self.stdout.write(", ".join(lines))
         for row in held.order_by("id")[:20]:
             self.stdout.write(f"  #{row.pk}: {row.last_error}")
-
-
-class Bar:
-    """A progress line on a terminal's stderr; silent elsewhere."""
-
-    def __init__(self, total: int, label: str) -> None:
-        self.total, self.label, self.done, self.shown = max(1, total), label, 0, -1
-        self.visible = sys.stderr.isatty()
-
-    def advance(self, amount: int) -> None:
-        self.done += amount
-        percent = min(100, self.done * 100 // self.total)
-        if self.visible and percent != self.shown:
-            self.shown = percent
-            width = max(10, min(40, shutil.get_terminal_size().columns - len(self.label) - 10))
-            filled = "█" * (width * percent // 100)
-            sys.stderr.write(f"\r{self.label} {filled:<{width}} {percent:3d} %")
-            sys.stderr.flush()
-
-    def close(self) -> None:
-        if self.visible:
-            sys.stderr.write("\n")

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from helpdesk.backup.save import save_backup
+from helpdesk.backup.writing import write_due
 from helpdesk.embedded.instance import instance_file
 from helpdesk.embedded.language import Refusal
 from helpdesk.embedded.language import gettext as _
@@ -20,9 +21,20 @@ class Command(BaseCommand):
     help = "Write one archive of the database and the attachments; the desk may run meanwhile."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, nargs="?")
+        parser.add_argument(
+            "--due", action="store_true", help="write what is asked for on screen or by schedule"
+        )
 
-    def handle(self, *_args: Any, file: Path, **_options: Any) -> None:
+    def handle(self, *_args: Any, file: Path | None, due: bool, **_options: Any) -> None:
+        if due:
+            write_due()
+        elif file is None:
+            raise CommandError(_("Name the file to write."))
+        else:
+            self._save(file)
+
+    def _save(self, file: Path) -> None:
         try:
             manifest = save_backup(Path(os.path.abspath(file)))
         except Refusal as refusal:

@@ -23,7 +23,7 @@ function toggleTheme() {
 
 document.addEventListener("click", (event) => {
   if (event.target.matches("dialog[open]")) event.target.close();
-  const element = event.target.closest("[data-open],[data-close],[data-theme-toggle],[data-contact-email]");
+  const element = event.target.closest("[data-open],[data-close],[data-theme-toggle],[data-contact-email],[data-choose-all]");
   if (!element) return;
   if (element.dataset.open) {
     element.closest("[popover]")?.hidePopover();
@@ -32,7 +32,16 @@ document.addEventListener("click", (event) => {
   if ("close" in element.dataset) element.closest("dialog").close();
   if ("themeToggle" in element.dataset) toggleTheme();
   if ("contactEmail" in element.dataset) takeContact(element.dataset);
+  if (element.dataset.chooseAll) chooseAll(element);
 });
+
+// The boxes of a list: all ticked, or none when all were.
+function chooseAll(button) {
+  const boxes = [...button.form.elements].filter((each) => each.name === button.dataset.chooseAll);
+  const all = boxes.every((each) => each.checked);
+  for (const box of boxes) box.checked = !all;
+}
+for (const button of document.querySelectorAll("[data-choose-all]")) button.hidden = false;
 
 function takeContact({ contactName, contactEmail }) {
   const name = document.getElementById("n-name");

@@ -21,8 +21,8 @@ KEYS = {
     "here": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     "there": "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU=",
 }
-# What a restore changes on purpose: the pause, and what Django itself keeps of newer code.
-CHANGED = {"people_sitesettings"}
+# What a restore changes on purpose: the pause, the schedule of backups, and what Django keeps of newer code.
+CHANGED = {"people_sitesettings", "people_backup"}
 
 
 @dataclass
@@ -109,6 +109,10 @@ def fill(installation: Installation) -> None:
         "INSERT INTO people_auditentry (kind, subject, after) "
         "SELECT 'login', E'tab\\t' || n, '{}' FROM generate_series(1, 3000) n"
     )
+    installation.rows(
+        "INSERT INTO people_backup (state, attempts, next_at, asked_at, day, last_error, file, size, rows) "
+        "VALUES ('new', 0, now(), now(), current_date, '', '', 0, 0)"  # the one this archive is of
+    )
     stored = installation.place / "attachments" / "ab" / "cd"
     stored.mkdir(parents=True)
     (stored / "proposta").write_bytes(os.urandom(300_000))
@@ -135,6 +139,7 @@ def test_backup_moves_everything_and_comes_back(
     assert "other encryption keys" in told
     assert there.rows("SELECT outgoing_paused FROM people_sitesettings") == [(True,)]
     assert here.rows("SELECT outgoing_paused FROM people_sitesettings WHERE outgoing_paused") == []
+    assert there.rows("SELECT state, day FROM people_backup") == [("dead", None)]
     second = there.backup("second.tar")
     assert sums(second) == sums(first)
     assert sums(first)["people_auditentry"][0] == 3000 + 1  # ours, and the new password
@@ -149,9 +154,7 @@ def test_backup_moves_everything_and_comes_back(
     constraints = "SELECT conname, pg_get_constraintdef(oid), condeferrable FROM pg_constraint ORDER BY 1, 2"
     assert there.rows(constraints) == here.rows(constraints)
 
-    here.rows(
-        "INSERT INTO people_auditentry (kind, subject) VALUES ('x', 'only here')"
-    )
+    here.rows("INSERT INTO people_auditentry (kind, subject) VALUES ('x', 'only here')")
     (here.place / "attachments" / "later").write_bytes(b"x")
     assert "not empty" in here.manage("restore", str(second), code=1)
     assert here.rows("SELECT count(*) FROM people_auditentry") == [(3000 + 2,)]

@@ -79,8 +79,9 @@ def test_every_page_stands_in_the_browser(page, hostile):
     look(page, reverse("admin:index"))
     for name in (
         "people_sitesettings", "tickets_department", "people_user", "people_invitation", "channels_inbox_channel",
-        "tickets_systemtext", "channels_inbox_inboundmessage", "channels_inbox_outboundmessage", "tickets_reaction",
-        "people_auditentry",
+        "tickets_systemtext", "channels_inbox_inboundmessage", "channels_inbox_replay",
+        "channels_inbox_providersecret", "people_backup",
+        "channels_inbox_outboundmessage", "tickets_reaction", "people_auditentry",
     ):  # fmt: skip
         look(page, reverse(f"admin:{name}_changelist"))
         link = page.locator("tbody a").first
@@ -90,6 +91,8 @@ def test_every_page_stands_in_the_browser(page, hostile):
         "people_user_invite",
         "tickets_department_add",
         "channels_inbox_channel_add",
+        "channels_inbox_providersecret_add",
+        "people_backup_settings",
         "tickets_systemtext_add",
     ):
         look(page, reverse(f"admin:{name}"))

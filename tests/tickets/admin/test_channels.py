@@ -7,7 +7,10 @@ import socket
 import pytest
 from django.urls import reverse
 
-from channels_inbox.models import Channel, InboundMessage
+from channels_inbox import probe, watch
+from channels_inbox.adapters.email import mail_envelope
+from channels_inbox.inbox import process_due, store
+from channels_inbox.models import Channel, InboundMessage, OutboundMessage
 from helpdesk.people.models import AuditEntry
 from tests.mails import mail
 from tickets.models import ChannelPolicy, Department
@@ -195,3 +198,61 @@ def test_state_and_last_error_are_shown_escaped(channel, room):
     page = room.get(reverse("admin:channels_inbox_channel_change", args=[channel.pk])).content.decode()
     assert "<img src=x" not in page  # A02
     assert "&lt;img src=x" in page
+
+
+# --- the probe (R-149) -----------------------------------------------------------------------------------
+
+
+def test_the_probe_is_switched_on_and_off_on_the_form(channel, room, save):
+    # R-149
+    page = room.get(reverse("admin:channels_inbox_channel_change", args=[channel.pk])).content.decode()
+    assert 'name="option_probe"' in page
+    assert "Se não voltar em dez minutos" in page
+    assert save(option_probe="on").status_code == 302
+    assert channel.options["probe"] is True
+    probe.run_probes()
+    assert OutboundMessage.objects.get(idem_key__startswith="probe:").recipient == channel.address
+    form = {"option_probe": ""}  # a box that is not ticked is not sent at all
+    assert save(**form).status_code == 302
+    assert channel.options["probe"] is False
+    entry = AuditEntry.objects.filter(kind="channel_changed").latest("id")
+    assert entry.after == {"option_probe": False}
+
+
+@pytest.fixture
+def lost_probe(channel, room, save, travel) -> OutboundMessage:
+    """A probe that was not back in time; the alarm stands."""
+    save(option_probe="on")
+    probe.run_probes()
+    travel(minutes=11)
+    probe.run_probes()
+    return OutboundMessage.objects.get(idem_key__startswith="probe:")
+
+
+def banner(room) -> bool:
+    return "não voltou" in room.get(reverse("tickets:queue")).content.decode()
+
+
+def test_a_lost_probe_is_a_banner_until_it_is_back(channel, room, lost_probe):
+    # R-149: probe lost → alarm, probe back → banner gone
+    assert banner(room)
+    state = room.get(reverse("admin:channels_inbox_channel_change", args=[channel.pk])).content.decode()
+    assert "A mensagem de teste não voltou" in state
+    store(channel, [mail_envelope(bytes(lost_probe.payload))])
+    process_due()
+    watch.check_channels()
+    assert not banner(room)
+
+
+def test_an_alarm_of_the_probe_ends_with_the_probe(channel, room, save, lost_probe, travel):
+    # R-149: nobody can bring back a probe that is sent no more
+    told = OutboundMessage.objects.filter(purpose="notify", channel=None).count()
+    save(option_probe="")
+    watch.check_channels()
+    assert not banner(room)
+    travel(days=1)
+    save(option_probe="on")
+    probe.run_probes()  # the old one tells nothing of today
+    assert not banner(room)
+    assert OutboundMessage.objects.filter(idem_key__startswith="probe:").count() == 2
+    assert OutboundMessage.objects.filter(purpose="notify", channel=None).count() == told

@@ -6,7 +6,8 @@ from django.urls import reverse
 from channels_inbox import outbox
 from channels_inbox.adapters.email import mail_envelope
 from channels_inbox.inbox import payload_of, process_due, store
-from channels_inbox.models import Channel, InboundMessage, OutboundMessage
+from channels_inbox.models import Channel, InboundMessage, OutboundMessage, Replay
+from channels_inbox.tasks import replay_inbound
 from helpdesk.people.models import AuditEntry
 from tests.mails import mail
 from tickets.by_hand import make_ticket
@@ -145,3 +146,79 @@ def test_stopped_rows_are_never_edited(room, dead, stuck):
         assert room.get(url.replace("change", "delete")).status_code == 404
     dead.refresh_from_db()
     assert dead.state == "dead"
+
+
+# --- reading again (R-147) -------------------------------------------------------------------------------
+
+
+def read_again(room, query: str = "?state=all", **data):
+    return room.post(reverse("admin:channels_inbox_inboundmessage_replay") + query, data)
+
+
+def test_chosen_rows_are_read_again_by_a_worker_and_followed_on_their_page(room, arrive, boss):
+    #
+    entry = arrive()
+    arrive(sender="Bento <bento@beta.example>")
+    answer = read_again(room, rows=[entry.inbound_id])
+    asked = Replay.objects.get()
+    assert answer["Location"] == reverse("admin:channels_inbox_replay_change", args=[asked.pk])
+    assert (asked.wanted, asked.asked_by) == ([entry.inbound_id], boss)
+    page = room.get(answer["Location"]).content.decode()
+    assert 'hx-trigger="every 2s"' in page
+    replay_inbound()
+    fragment = room.get(reverse("admin:channels_inbox_replay_progress", args=[asked.pk])).content.decode()
+    assert "hx-trigger" not in fragment
+    assert "Sem novidade" in fragment
+    assert kinds() == ["replay_asked"]
+    assert AuditEntry.objects.get().after == {"messages": 1}
+
+
+def test_all_that_the_filters_let_through_are_read_again(room, arrive, travel):
+    #
+    old = arrive()
+    travel(days=3)
+    new = arrive(sender="Bento <bento@beta.example>", department="financeiro")
+    for query, wanted in [
+        ("?state=done", [old.inbound_id, new.inbound_id]),
+        (f"?state=all&channel={new.channel_id}", [new.inbound_id]),
+        ("?state=done&days=1", [new.inbound_id]),
+    ]:
+        read_again(room, query, everything="on")
+        assert Replay.objects.latest("id").wanted == wanted
+        listed = room.get(reverse("admin:channels_inbox_inboundmessage_changelist") + query)
+        assert sorted(row.pk for row in listed.context["cl"].result_list) == wanted
+
+
+@pytest.mark.parametrize("rows", [[], ["999999"], ["abc"], [""]])
+def test_nothing_or_what_the_list_does_not_show_is_refused(room, arrive, rows):
+    arrive()
+    answer = read_again(room, rows=rows)
+    assert answer.status_code == 302
+    assert not Replay.objects.exists()
+    assert "Escolha as mensagens" in room.get(answer["Location"]).content.decode()
+
+
+def test_a_row_outside_the_filter_is_not_read_by_naming_it(room, arrive):
+    entry = arrive()
+    read_again(room, "?state=dead", rows=[entry.inbound_id])
+    assert not Replay.objects.exists()
+
+
+def test_one_done_row_is_read_again_from_its_page(room, arrive):
+    entry = arrive()
+    url = reverse("admin:channels_inbox_inboundmessage_change", args=[entry.inbound_id])
+    assert "Processar de novo" in room.get(url).content.decode()
+    row = InboundMessage.objects.get()
+    assert act(room, row, "read_again").status_code == 302
+    assert Replay.objects.get().wanted == [row.pk]
+
+
+@pytest.mark.parametrize("state", ["dead", "quarantined", "new", "ignored", "done", "all", "nonsense"])
+def test_the_list_shows_each_state_within_twelve_statements(room, arrive, state, django_assert_max_num_queries):
+    arrive()
+    room.get(reverse("admin:index"))
+    url = reverse("admin:channels_inbox_inboundmessage_changelist")
+    with django_assert_max_num_queries(12):
+        assert room.get(url, {"state": state}).status_code == 200
+    with django_assert_max_num_queries(12):
+        assert room.get(reverse("admin:channels_inbox_replay_changelist")).status_code == 200

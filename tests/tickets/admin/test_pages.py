@@ -11,10 +11,11 @@ from django.urls import reverse
 
 from channels_inbox.adapters.email import mail_envelope
 from channels_inbox.inbox import store
-from channels_inbox.models import Channel, InboundMessage
+from channels_inbox.models import Channel, InboundMessage, ProviderSecret, Replay
+from channels_inbox.provider_secrets import keep_secret
 from helpdesk.accounts.invitations import invite
 from helpdesk.people.audit import record
-from helpdesk.people.models import AuditEntry, User
+from helpdesk.people.models import AuditEntry, Backup, User
 from helpdesk.people.site import site_settings
 from tests.mails import mail
 from tests.tickets.admin.conftest import enter
@@ -36,6 +37,9 @@ def rows(arrive, boss):
     record("login", actor=boss, subject=boss.email)
     invite(boss, email="nova@equipe.example", name="Nova Pessoa")
     Reaction.objects.update(state="dead", last_error="ValueError")
+    keep_secret(ProviderSecret(), "presteza:frase-de-teste")
+    Backup.objects.create(state="dead", last_error="<b>muitas")
+    Replay.objects.create(asked_by=boss, wanted=[1], position=1, found={"same": 1})
     store(Channel.objects.get(key="email-suporte"), [mail_envelope(mail(subject="outra"))])
     InboundMessage.objects.filter(state="new").update(
         state="dead", last_error="ParseError: <b>muitas partes</b>"
@@ -46,7 +50,9 @@ def test_only_our_own_pages_are_registered():
     # A09: no page of an app that shows password hashes, second factors or permissions
     assert sorted(pages()) == [
         ("channels_inbox", "channel"), ("channels_inbox", "inboundmessage"), ("channels_inbox", "outboundmessage"),
-        ("people", "auditentry"), ("people", "invitation"), ("people", "sitesettings"), ("people", "user"),
+        ("channels_inbox", "providersecret"), ("channels_inbox", "replay"),
+        ("people", "auditentry"), ("people", "backup"), ("people", "invitation"),
+        ("people", "sitesettings"), ("people", "user"),
         ("tickets", "department"), ("tickets", "reaction"), ("tickets", "systemtext"),
     ]  # fmt: skip
 
