@@ -14,6 +14,7 @@ from django.utils import translation
 
 from helpdesk.lib.clock import AppNow
 from helpdesk.logs import request_id
+from helpdesk.people.access import sign_out
 from helpdesk.people.audit import address
 from helpdesk.people.models import LoginSession
 
@@ -73,13 +74,17 @@ def _too_old(request: HttpRequest) -> bool:
     now = int(time.time())
     since, seen = request.session.setdefault("since", now), request.session.setdefault("seen", now)
     if now - seen > settings.STAFF_IDLE_SECONDS or now - since > settings.SESSION_COOKIE_AGE:
-        LoginSession.objects.filter(session_key=request.session.session_key).delete()
-        logout(request)
+        sign_out(request)
         return True
-    if now - seen > TOUCH_SECONDS:
+    if now - seen > TOUCH_SECONDS and not _asked_by_nobody(request):
         request.session["seen"] = now
         LoginSession.objects.filter(session_key=request.session.session_key).update(seen_at=AppNow())
     return False
+
+
+def _asked_by_nobody(request: HttpRequest) -> bool:
+    """Whether an open tab asked by itself (`X-Live: 1`, the event stream): that is no use of the session (R-426)."""
+    return request.headers.get("X-Live") == "1" or request.headers.get("Accept") == "text/event-stream"
 
 
 def _for_htmx(request: HttpRequest, response: HttpResponse) -> HttpResponse:
