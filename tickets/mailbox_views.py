@@ -17,7 +17,7 @@ from helpdesk.lib.html import text_to_html
 from helpdesk.people.audit import record
 from helpdesk.people.contacts import canonical_email
 from tickets import local_mailbox
-from tickets.portal.forms import FilesField, read_files
+from tickets.uploads import FilesField, read_files
 from tickets.views.access import DeskRequest, desk_view, show
 from tickets.views.queue import shell
 

@@ -19,7 +19,6 @@ ALLOWED = {
     ("tickets/portal/submissions.py", "Ticket"): "the one ticket the cookie opens, locked",
     ("tickets/portal/submissions.py", "ThreadEntry"): "looked up by the form's own idempotency key",
     ("tickets/views/actions.py", "Department"): "narrowed by departments_with(…, 'ticket_assign')",
-    ("tickets/views/composer.py", "ThreadEntry"): "entries of a ticket already fetched through the viewer",
     (
         "tickets/views/new.py",
         "Department",

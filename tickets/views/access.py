@@ -92,7 +92,7 @@ def for_page(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
 
 def read_form(request: DeskRequest, form: type[F], **kwargs: Any) -> F:
     """Bind a form to the posted values. Raises `BadRequest` when a field is posted that it does not have (A09)."""
-    bound = form(request.POST, **kwargs)
+    bound = form(request.POST, request.FILES, **kwargs)
     unknown = set(request.POST) - set(bound.fields) - NOT_FIELDS
     if unknown:
         raise BadRequest(f"unknown fields: {sorted(unknown)[:5]}")

@@ -3,5 +3,6 @@ import "./shell.js";
 import "./panes.js";
 import "./composer.js";
 import "./files.js";
+import "./attach.js";
 import "./keys.js";
 import "./live.js";
