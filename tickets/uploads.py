@@ -24,12 +24,18 @@ MAX_FILES = 10
 MAX_DRAFT_FILES = 20
 KEPT_SALT = "tickets.uploads.kept"
 KEPT_SECONDS = 24 * 3600
+MEGABYTE = 1024 * 1024
+
+
+def size_words(size: int) -> str:
+    """Say a limit: `25 MB`, not `25.0 MB`."""
+    return f"{size // MEGABYTE} MB" if size % MEGABYTE == 0 else filesizeformat(size)
 
 
 def check_file(file: UploadedFile) -> None:
     """Raise `ValidationError` for a file heavier than one may be; it names the file."""
     if (file.size or 0) > settings.MAX_ATTACHMENT_BYTES:
-        limit = filesizeformat(settings.MAX_ATTACHMENT_BYTES)
+        limit = size_words(settings.MAX_ATTACHMENT_BYTES)
         text = _("“%(name)s” is larger than %(limit)s. Send a smaller file or a link to it.")
         raise forms.ValidationError(text % {"name": str(file.name)[:80], "limit": limit}, code="size")
 
@@ -44,14 +50,16 @@ def check_number(number: int, *, most: int) -> None:
 def check_weight(total: int) -> None:
     """Raise `ValidationError` when files of so many bytes together are more than one message may carry."""
     if total > settings.MAX_FILES_BYTES:
-        limit = filesizeformat(settings.MAX_FILES_BYTES)
+        limit = size_words(settings.MAX_FILES_BYTES)
         text = _("Together the files are larger than %(limit)s. Take one out, or send a link to it.")
         raise forms.ValidationError(text % {"limit": limit}, code="size")
 
 
-def limits_of(most: int) -> dict[str, int]:
-    """Return what an attach control is told, in numbers: bytes of one file, bytes of all, how many."""
-    return {"one": settings.MAX_ATTACHMENT_BYTES, "all": settings.MAX_FILES_BYTES, "most": most}
+def limits_of(most: int) -> dict[str, Any]:
+    """Return what an attach control is told: bytes of one file, bytes of all, how many, and how it says them."""
+    one, every = settings.MAX_ATTACHMENT_BYTES, settings.MAX_FILES_BYTES
+    words = {"one_words": size_words(one), "all_words": size_words(every)}
+    return {"one": one, "all": every, "most": most, **words}
 
 
 class ManyFiles(forms.ClearableFileInput):
@@ -70,7 +78,7 @@ class FilesField(forms.FileField):
         )
 
     @property
-    def limits(self) -> dict[str, int]:
+    def limits(self) -> dict[str, Any]:
         return limits_of(self.most)
 
     def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:

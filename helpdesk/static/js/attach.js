@@ -40,6 +40,7 @@ function add(box, files) {
     else box.chosen.push(file);
   }
   refused.hidden = problems.length === 0;
+  box.classList.toggle("danger", problems.length > 0);
   words.textContent = problems.join(" ");
   show(box);
 }

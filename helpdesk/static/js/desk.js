@@ -6,3 +6,4 @@ import "./files.js";
 import "./attach.js";
 import "./keys.js";
 import "./live.js";
+import "./clock.js";
