@@ -81,7 +81,7 @@ def _parse_in_child(adapter: Adapter, payload: bytes) -> Parsed:
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(theirs, adapter, payload))
     # A Celery worker's children are daemonic and may not have children of their own; this one is bounded.
-    process._config = {**getattr(process, "_config", {}), "daemon": False}  # type: ignore[attr-defined]
+    process._config = {**getattr(process, "_config", {}), "daemon": False}  # type: ignore[attr-defined]  # multiprocessing names no public way
     with _may_fork():
         process.start()
     theirs.close()
@@ -104,12 +104,12 @@ def _parse_in_child(adapter: Adapter, payload: bytes) -> Parsed:
 @contextmanager
 def _may_fork() -> Iterator[None]:
     current = multiprocessing.current_process()
-    was_daemon = current._config.get("daemon")  # type: ignore[attr-defined]
-    current._config["daemon"] = False  # type: ignore[attr-defined]
+    was_daemon = current._config.get("daemon")  # type: ignore[attr-defined]  # multiprocessing names no public way
+    current._config["daemon"] = False  # type: ignore[attr-defined]  # multiprocessing names no public way
     try:
         yield
     finally:
-        current._config["daemon"] = was_daemon  # type: ignore[attr-defined]
+        current._config["daemon"] = was_daemon  # type: ignore[attr-defined]  # multiprocessing names no public way
 
 
 def _child(pipe: Connection, adapter: Adapter, payload: bytes) -> None:

@@ -38,8 +38,8 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         name = secrets.token_hex(3).upper()
-        request.error_code = f"{name[:4]}-{name[4:]}"  # type: ignore[attr-defined]
-        mark = request_id.set(request.error_code)  # type: ignore[attr-defined]
+        request.error_code = f"{name[:4]}-{name[4:]}"  # type: ignore[attr-defined]  # read by logs and the error page
+        mark = request_id.set(request.error_code)  # type: ignore[attr-defined]  # read by logs and the error page
         came_from = address.set(request.META.get("REMOTE_ADDR") or "")
         try:
             return self.get_response(request)
@@ -65,7 +65,7 @@ class StaffSessionMiddleware:
             and not _too_old(request)
         ):
             translation.activate(request.user.language)
-            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]  # as LocaleMiddleware sets it
         return _for_htmx(request, self.get_response(request))
 
 

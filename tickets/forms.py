@@ -139,7 +139,7 @@ class NewTicketForm(forms.Form):
     def __init__(self, *args: Any, departments: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
-        self.fields["department"].queryset = departments  # type: ignore[attr-defined]
+        self.fields["department"].queryset = departments  # type: ignore[attr-defined]  # a ModelChoiceField
 
     def clean_kept(self) -> list[MessageAttachment]:
         return find_kept(self.user, self.cleaned_data["kept"])

@@ -42,7 +42,7 @@ class WriteForm(AnswerForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         mailboxes = Channel.objects.filter(kind="email", enabled=True).order_by("id")
-        self.fields["channel"].queryset = mailboxes  # type: ignore[attr-defined]
+        self.fields["channel"].queryset = mailboxes  # type: ignore[attr-defined]  # a ModelChoiceField
 
     def clean_sender(self) -> str:
         return canonical_email(self.cleaned_data["sender"])

@@ -73,7 +73,7 @@ class SubmitForm(KeyedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["department"].queryset = Department.objects.filter(active=True)  # type: ignore[attr-defined]
+        self.fields["department"].queryset = Department.objects.filter(active=True)  # type: ignore[attr-defined]  # a ModelChoiceField
 
     def clean_email(self) -> str:
         email = canonical_email(self.cleaned_data["email"])

@@ -48,8 +48,8 @@ def desk_view(*methods: str) -> Callable[[View], View]:
         def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
                 return ask_to_sign_in(request)
-            request.company = site_settings()  # type: ignore[attr-defined]
-            with timezone.override(ZoneInfo(request.company.timezone)):  # type: ignore[attr-defined]
+            request.company = site_settings()  # type: ignore[attr-defined]  # DeskRequest, from here on
+            with timezone.override(ZoneInfo(request.company.timezone)):  # type: ignore[attr-defined]  # DeskRequest, from here on
                 return view(request, *args, **kwargs)
 
         return never_cache(require_http_methods(list(methods) or ["GET", "HEAD"])(run))
@@ -71,7 +71,7 @@ def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
 
 def show(request: HttpRequest, template: str, values: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """Render a page or a fragment with the company's row that the request already holds."""
-    return render(request, template, {"site": request.company, **values}, status=status)  # type: ignore[attr-defined]
+    return render(request, template, {"site": request.company, **values}, status=status)  # type: ignore[attr-defined]  # DeskRequest, from here on
 
 
 def find_ticket(request: DeskRequest, pk: int, *, whole: bool = False) -> Ticket:
