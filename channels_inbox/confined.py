@@ -5,21 +5,29 @@ and any message whose earlier attempt did not come back, are parsed in a forked 
 queue behind goes on (A22).
 """
 
+import json
 import multiprocessing
+import os
 import pickle  # only between this process and its own fork, never from outside
 import resource
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
+from django.conf import settings
+
 from channels_inbox.adapters.base import Adapter, DeliveryReceipt, ParsedMessage
+from channels_inbox.whole_mail import WholeMail
 
 CPU_SECONDS = 5
 MEMORY_BYTES = 512 * 1024 * 1024
 ISOLATE_ABOVE_BYTES = 3 * 1024 * 1024
 Parsed = ParsedMessage | DeliveryReceipt
+_places = threading.BoundedSemaphore(2)
 
 
 class ParseTooExpensive(BaseException):
@@ -38,6 +46,32 @@ def parse_confined(adapter: Adapter, payload: bytes, *, isolated: bool = False) 
         return _parse_in_child(adapter, payload)
     with cpu_limit(CPU_SECONDS), memory_limit(MEMORY_BYTES):
         return adapter.parse(payload)
+
+
+def look_apart(raw: bytes, *, cid_urls: Mapping[str, str]) -> WholeMail:
+    """Return what is shown of a whole mail, read by a program of its own within the same caps (A22).
+
+    For the web server: its threads have no timer, and may not fork. At most two run at once. Raises
+    `ParseTooExpensive` when a cap bites, or no place came free in time.
+    """
+    limits = {"cpu": CPU_SECONDS, "memory": MEMORY_BYTES, "cid_urls": dict(cid_urls)}
+    if not _places.acquire(timeout=CPU_SECONDS * 2):
+        raise ParseTooExpensive("other mails are being read")
+    try:
+        done = subprocess.run(  # our own interpreter and module; the mail comes by the pipe
+            [sys.executable, "-m", "channels_inbox.whole_mail"],
+            input=json.dumps(limits).encode() + b"\n" + raw,
+            cwd=settings.BASE_DIR,
+            env={"PATH": os.defpath, "PYTHONUTF8": "1"},
+            capture_output=True,
+            timeout=CPU_SECONDS * 4,
+            check=True,
+        )
+    except subprocess.SubprocessError as error:
+        raise ParseTooExpensive(f"not read within the limits: {type(error).__name__}") from None
+    finally:
+        _places.release()
+    return WholeMail(**json.loads(done.stdout))
 
 
 @contextmanager
@@ -81,7 +115,7 @@ def _parse_in_child(adapter: Adapter, payload: bytes) -> Parsed:
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(theirs, adapter, payload))
     # A Celery worker's children are daemonic and may not have children of their own; this one is bounded.
-    process._config = {**getattr(process, "_config", {}), "daemon": False}  # type: ignore[attr-defined]
+    process._config = {**getattr(process, "_config", {}), "daemon": False}  # type: ignore[attr-defined]  # multiprocessing names no public way
     with _may_fork():
         process.start()
     theirs.close()
@@ -104,12 +138,12 @@ def _parse_in_child(adapter: Adapter, payload: bytes) -> Parsed:
 @contextmanager
 def _may_fork() -> Iterator[None]:
     current = multiprocessing.current_process()
-    was_daemon = current._config.get("daemon")  # type: ignore[attr-defined]
-    current._config["daemon"] = False  # type: ignore[attr-defined]
+    was_daemon = current._config.get("daemon")  # type: ignore[attr-defined]  # multiprocessing names no public way
+    current._config["daemon"] = False  # type: ignore[attr-defined]  # multiprocessing names no public way
     try:
         yield
     finally:
-        current._config["daemon"] = was_daemon  # type: ignore[attr-defined]
+        current._config["daemon"] = was_daemon  # type: ignore[attr-defined]  # multiprocessing names no public way
 
 
 def _child(pipe: Connection, adapter: Adapter, payload: bytes) -> None:

@@ -37,7 +37,7 @@ def read_body(request: HttpRequest, limit: int = BODY_BYTES) -> None:
     body = request.read(limit + 1)
     if len(body) > limit:
         raise RequestDataTooBig("mail webhook")
-    request._body = body  # type: ignore[attr-defined]
+    request._body = body  # type: ignore[attr-defined]  # what request.body returns once read
 
 
 def provider_view(

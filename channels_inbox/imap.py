@@ -260,7 +260,7 @@ def _check_sending(channel: Channel) -> list[tuple[str, bool, str]]:
     from channels_inbox.adapters.base import DeliveryError
 
     try:
-        connection = adapter_for(channel).transport().connect()  # type: ignore[attr-defined]
+        connection = adapter_for(channel).transport().connect()  # type: ignore[attr-defined]  # imap.py serves mail channels only
     except (DeliveryError, CredentialsRefused) as error:
         return [(_("Sending"), False, str(error))]
     with suppress(Exception):

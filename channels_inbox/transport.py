@@ -104,7 +104,7 @@ class SmtpTransport:
         """MAIL FROM and RCPT TO, the last steps that may be repeated."""
         sender = "" if outbound.purpose == OutboundMessage.Purpose.AUTO else self.sender
         try:
-            connection.sock.settimeout(ANSWER_SECONDS)  # type: ignore[union-attr]
+            connection.sock.settimeout(ANSWER_SECONDS)  # type: ignore[union-attr]  # connected: there is a socket
             connection.ehlo_or_helo_if_needed()
             options = _mail_options(connection, sender, outbound)
             _expect(connection.mail(sender, options), {250})
@@ -119,7 +119,7 @@ class SmtpTransport:
             raise OutcomeUnknown(f"no answer to DATA: {error}") from error
         _expect((code, answer), {354})
         try:
-            connection.send(smtplib._quote_periods(_crlf(payload)))  # type: ignore[attr-defined]
+            connection.send(smtplib._quote_periods(_crlf(payload)))  # type: ignore[attr-defined]  # smtplib names no public one
             connection.send(b"\r\n.\r\n")
             crash_point("after_data")
             code, answer = connection.getreply()
@@ -166,7 +166,7 @@ def _crlf(payload: bytes) -> bytes:
 def _close(connection: smtplib.SMTP) -> None:
     """Say goodbye without waiting: the answer that counts has been read, and the lease runs."""
     try:
-        connection.sock.settimeout(CLOSE_SECONDS)  # type: ignore[union-attr]
+        connection.sock.settimeout(CLOSE_SECONDS)  # type: ignore[union-attr]  # connected: there is a socket
         connection.quit()
     except (smtplib.SMTPException, OSError, AttributeError):
         connection.close()

@@ -97,5 +97,5 @@ def trouble_sentence(channel: Channel) -> str:
         Channel.Alarm.SILENT: _("%(name)s receives nothing, although the desk is open."),
         Channel.Alarm.PROBE: _("The test message of %(name)s did not come back."),
     }
-    sentence = sentences.get(channel.alarm_reason, _("%(name)s cannot be reached."))  # type: ignore[call-overload]
+    sentence = sentences.get(channel.alarm_reason, _("%(name)s cannot be reached."))  # type: ignore[call-overload]  # the reason is one of the keys
     return sentence % {"name": channel.name}

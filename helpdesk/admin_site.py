@@ -71,14 +71,14 @@ class DeskAdminSite(AdminSite):
             url = reverse(
                 f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", current_app=self.name
             )
-            groups[page.group].append(  # type: ignore[attr-defined]
+            groups[page.group].append(  # type: ignore[attr-defined]  # every page here is a RightsAdmin
                 {
-                    "name": page.menu_name,  # type: ignore[attr-defined]
-                    "summary": page.summary,  # type: ignore[attr-defined]
-                    "icon": page.icon,  # type: ignore[attr-defined]
+                    "name": page.menu_name,  # type: ignore[attr-defined]  # every page here is a RightsAdmin
+                    "summary": page.summary,  # type: ignore[attr-defined]  # every page here is a RightsAdmin
+                    "icon": page.icon,  # type: ignore[attr-defined]  # every page here is a RightsAdmin
                     "admin_url": url,
                     "current": request.path.startswith(url),
-                    "waiting": page.waiting(request),  # type: ignore[attr-defined]
+                    "waiting": page.waiting(request),  # type: ignore[attr-defined]  # every page here is a RightsAdmin
                 }
             )
         return [{"name": GROUPS[key], "models": pages} for key, pages in groups.items() if pages]

@@ -16,7 +16,7 @@ TEXT = "413: a mensagem ou o arquivo é grande demais. / The message or file is 
 class BodyLimit:
     """ASGI wrapper: answers 413 to a body over the limit, whether its length was announced or not.
 
-    Providers may post a whole mail; everybody else at most one attachment's size plus the form around it.
+    Providers may post a whole mail; everybody else at most the files of one message plus the form around them.
     """
 
     def __init__(self, app: App) -> None:
@@ -40,7 +40,8 @@ class BodyLimit:
         if method in {"GET", "HEAD", "OPTIONS"}:
             return FORM_ROOM  # none of our pages reads one, but Django keeps whatever comes
         webhook = path.startswith("/canais/")
-        return (settings.MAX_MAIL_BYTES if webhook else settings.MAX_ATTACHMENT_BYTES) + FORM_ROOM
+        form = max(settings.MAX_ATTACHMENT_BYTES, settings.MAX_FILES_BYTES)
+        return (settings.MAX_MAIL_BYTES if webhook else form) + FORM_ROOM
 
 
 class BodyTooLarge(Exception):

@@ -14,6 +14,7 @@ from django.utils import translation
 
 from helpdesk.lib.clock import AppNow
 from helpdesk.logs import request_id
+from helpdesk.people.access import sign_out
 from helpdesk.people.audit import address
 from helpdesk.people.models import LoginSession
 
@@ -37,8 +38,8 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         name = secrets.token_hex(3).upper()
-        request.error_code = f"{name[:4]}-{name[4:]}"  # type: ignore[attr-defined]
-        mark = request_id.set(request.error_code)  # type: ignore[attr-defined]
+        request.error_code = f"{name[:4]}-{name[4:]}"  # type: ignore[attr-defined]  # read by logs and the error page
+        mark = request_id.set(request.error_code)  # type: ignore[attr-defined]  # read by logs and the error page
         came_from = address.set(request.META.get("REMOTE_ADDR") or "")
         try:
             return self.get_response(request)
@@ -64,7 +65,7 @@ class StaffSessionMiddleware:
             and not _too_old(request)
         ):
             translation.activate(request.user.language)
-            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]  # as LocaleMiddleware sets it
         return _for_htmx(request, self.get_response(request))
 
 
@@ -73,13 +74,17 @@ def _too_old(request: HttpRequest) -> bool:
     now = int(time.time())
     since, seen = request.session.setdefault("since", now), request.session.setdefault("seen", now)
     if now - seen > settings.STAFF_IDLE_SECONDS or now - since > settings.SESSION_COOKIE_AGE:
-        LoginSession.objects.filter(session_key=request.session.session_key).delete()
-        logout(request)
+        sign_out(request)
         return True
-    if now - seen > TOUCH_SECONDS:
+    if now - seen > TOUCH_SECONDS and not _asked_by_nobody(request):
         request.session["seen"] = now
         LoginSession.objects.filter(session_key=request.session.session_key).update(seen_at=AppNow())
     return False
+
+
+def _asked_by_nobody(request: HttpRequest) -> bool:
+    """Whether an open tab asked by itself (`X-Live: 1`, the event stream): that is no use of the session (R-426)."""
+    return request.headers.get("X-Live") == "1" or request.headers.get("Accept") == "text/event-stream"
 
 
 def _for_htmx(request: HttpRequest, response: HttpResponse) -> HttpResponse:

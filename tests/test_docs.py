@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 CONFIGURATION = ROOT / "docs" / "admin" / "configuration.md"
 READERS = {"env_str", "env_secret", "env_bool", "env_int", "env_list", "env_url"}
-BY_COMPOSE = {"POSTGRES_PASSWORD", "FORWARDED_ALLOW_IPS"}
+BY_COMPOSE = {"POSTGRES_PASSWORD", "FORWARDED_ALLOW_IPS", "NETWORK_PREFIX"}
 PICTURES = {"docs/images/desk.png"}
 _LINK = re.compile(r"\]\(([^)#]+)(#[^)]*)?\)")
 _ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \|(.+)\|(.+)\|(.+)\|$", re.MULTILINE)
@@ -85,6 +85,15 @@ def test_the_compose_file_passes_on_documented_variables_only():
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     named = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
     assert named <= passed | BY_COMPOSE
+
+
+def test_the_compose_file_believes_one_address_and_no_network():
+    # A17: whoever may set X-Forwarded-For chooses the address that pauses and the audit trail go by
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    gateway = compose["networks"]["default"]["ipam"]["config"][0]["gateway"]
+    web = compose["services"]["web"]
+    assert web["environment"]["FORWARDED_ALLOW_IPS"] == f"${{FORWARDED_ALLOW_IPS:-{gateway}}}"
+    assert web["ports"] == ["127.0.0.1:8000:8000"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

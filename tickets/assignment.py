@@ -64,5 +64,5 @@ def people_who_may_work(ticket: Ticket) -> list[User]:
 
 
 def _may_work(person: User, ticket: Ticket) -> bool:
-    person._memberships = [(m.role, m.department_id) for m in person.memberships.all()]  # type: ignore[attr-defined]
+    person._memberships = [(m.role, m.department_id) for m in person.memberships.all()]  # type: ignore[attr-defined]  # the memo of tickets.permissions
     return may(person, "ticket_reply", ticket)

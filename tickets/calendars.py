@@ -15,18 +15,19 @@ from helpdesk.people.models import SiteSettings
 from tickets.models import Department
 
 
-def calendar_of(department: Department, *, site: SiteSettings) -> BusinessCalendar:
-    """Return the department's calendar: its hours, the installation's holidays, its zone or the installation's."""
+def calendar_of(department: Department, *, site: SiteSettings, near: datetime) -> BusinessCalendar:
+    """Return the department's calendar: its hours, the holidays around `near`, its zone or the installation's."""
     return BusinessCalendar(
         hours=parse_hours(department.hours),
-        holidays=holidays_of(site),
+        holidays=holidays_of(site, near=near),
         timezone=ZoneInfo(department.timezone or site.timezone),
     )
 
 
-def holidays_of(site: SiteSettings) -> Holidays:
-    """Return the installation's holidays of last year to the year after next."""
+def holidays_of(site: SiteSettings, *, near: datetime) -> Holidays:
+    """Return the installation's holidays of the year before `near` to two years after."""
     return _holidays(
+        near.year,
         site.state,
         _frozen(site.municipal_holidays),
         _frozen(site.closings),
@@ -42,11 +43,16 @@ def _frozen(days: Any) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16)
 def _holidays(
-    state: str, municipal: tuple[str, ...], closings: tuple[str, ...], carnaval: bool, corpus: bool, ash: bool
+    year: int,
+    state: str,
+    municipal: tuple[str, ...],
+    closings: tuple[str, ...],
+    carnaval: bool,
+    corpus: bool,
+    ash: bool,
 ) -> Holidays:
-    this_year = datetime.now().year
     return brazil_holidays(
-        range(this_year - 1, this_year + 3),
+        range(year - 1, year + 3),
         state=state or None,
         municipal=tuple(_municipal_day(day) for day in municipal),
         one_off=tuple(date.fromisoformat(day) for day in closings),

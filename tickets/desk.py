@@ -8,6 +8,7 @@ from channels_inbox.adapters.base import ParsedMessage
 from channels_inbox.adapters.portal import LINK_REQUEST
 from channels_inbox.desk import Arrival, BaseDesk
 from channels_inbox.models import Channel, InboundMessage, OutboundMessage
+from helpdesk.lib.clock import app_now
 from helpdesk.people.site import site_settings
 from tickets import alarms, bounces, events, intake, link_requests, rereading
 from tickets.calendars import calendar_of
@@ -44,7 +45,7 @@ class Desk(BaseDesk):
         policy = ChannelPolicy.objects.filter(channel=channel).select_related("department").first()
         if policy is None:
             return super().opening_of(channel)
-        return calendar_of(policy.department, site=site_settings()).is_open
+        return calendar_of(policy.department, site=site_settings(), near=app_now()).is_open
 
     def may_configure(self, user: Any) -> bool:
         return may(user, "settings_write")

@@ -1,22 +1,35 @@
 """Decides to whom an entry is mailed and what the mail says around its words: from here on it is frozen."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from channels_inbox import outbox
 from channels_inbox.models import Channel, OutboundMessage
+from helpdesk.lib.clock import AppNow
 from helpdesk.people.models import Contact, ContactAddress, User
 from tickets import mail_out
 from tickets.models import ChannelPolicy, EntryDelivery, MailReference, Participant, ThreadEntry, Ticket
 from tickets.system_texts import fill, find_texts, values_for
 from tickets.tracking import mint_link
 
+AUTOMATIC_AN_HOUR = 3
+
 
 class NothingToSend(ValueError):
     """The message is empty, or there is nobody to send it to. Said to the person who wrote it."""
+
+
+def automatic_lately(contact_id: int) -> QuerySet[EntryDelivery]:
+    """Return what went to a person by itself in the last hour: at most `AUTOMATIC_AN_HOUR` may (A23, R-129)."""
+    return EntryDelivery.objects.filter(
+        contact=contact_id,
+        entry__kind=ThreadEntry.Kind.AUTO,
+        entry__created_at__gt=AppNow() - timedelta(hours=1),
+    )
 
 
 def recipients_of(

@@ -5,10 +5,12 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from channels_inbox.models import MessageAttachment
 from helpdesk.people.models import LANGUAGES, User
 from tickets.models import Department
 from tickets.models.ticket import Outcome, Status
 from tickets.queues import VIEWS, Selection
+from tickets.uploads import MAX_DRAFT_FILES, FilesField, KeptField, check_number, check_weight, find_kept
 
 MAX_TEXT = 100_000
 
@@ -136,11 +138,17 @@ class NewTicketForm(forms.Form):
         initial="mail",
     )
     stopped = forms.BooleanField(label=_("The operation stopped"), required=False)
+    files = FilesField(most=MAX_DRAFT_FILES)  # type: ignore[assignment]  # the declared field leaves the class; FILES stays
+    kept = KeptField()
     key = forms.RegexField(r"\A[0-9a-f]{32}\Z", widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, departments: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, departments: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["department"].queryset = departments  # type: ignore[attr-defined]
+        self.user = user
+        self.fields["department"].queryset = departments  # type: ignore[attr-defined]  # a ModelChoiceField
+
+    def clean_kept(self) -> list[MessageAttachment]:
+        return find_kept(self.user, self.cleaned_data["kept"])
 
     def clean(self) -> dict[str, Any]:
         clean = super().clean() or {}
@@ -148,6 +156,12 @@ class NewTicketForm(forms.Form):
             self.add_error(
                 "email", _("To send a message, say to which address. Or choose to only register it.")
             )
+        kept, sent = clean.get("kept") or [], clean.get("files") or []
+        try:
+            check_number(len(kept) + len(sent), most=MAX_DRAFT_FILES)
+            check_weight(sum(each.size or 0 for each in [*kept, *sent]))
+        except forms.ValidationError as error:
+            self.add_error("files", error)
         return clean
 
 

@@ -26,7 +26,7 @@ def sweep_tickets() -> int:
         for ticket in old.select_related("department").select_for_update(
             no_key=True, of=("self",), skip_locked=True
         )[:BATCH]:
-            calendar = calendar_of(ticket.department, site=site)
+            calendar = calendar_of(ticket.department, site=site, near=now)
             if ticket.resolved_at and now >= calendar.add_business_days(
                 ticket.resolved_at, RESOLVED_TO_CLOSED_BUSINESS_DAYS
             ):

@@ -162,7 +162,7 @@ def open_all(openings: Sequence[Opening], statement: OneStatement) -> None:
 
 def queue_key(ticket: Ticket) -> str:
     """Return the key that orders every queue: stopped first, then who waits for us, oldest first (R-013)."""
-    group = 2 if ticket.unanswered else QUEUE_GROUP.get(ticket.status, 3)  # type: ignore[call-overload]
+    group = 2 if ticket.unanswered else QUEUE_GROUP.get(ticket.status, 3)  # type: ignore[call-overload]  # status is one of Status
     moment = ticket.waiting_since or ticket.updated_at
     return f"{0 if ticket.operation_stopped else 1}{group}{int(moment.timestamp()):012d}"
 

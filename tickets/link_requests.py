@@ -16,13 +16,11 @@ from channels_inbox.adapters.portal import LINK_REQUEST, portal_channel
 from helpdesk.lib.clock import AppNow, app_now
 from helpdesk.people.contacts import canonical_email
 from helpdesk.people.models import Contact, ContactAddress
-from tickets.dispatch import send
+from tickets.dispatch import AUTOMATIC_AN_HOUR, automatic_lately, send
 from tickets.mail_out import Recipient
-from tickets.models import EntryDelivery, Participant, ThreadEntry, Ticket
+from tickets.models import Participant, ThreadEntry, Ticket
 from tickets.system_texts import fill, find_texts, values_for
 from tickets.tracking import DAYS_AFTER_CLOSING
-
-PER_CONTACT_AN_HOUR = 3
 
 
 def ask(address: str, *, protocol: str = "") -> None:
@@ -45,7 +43,7 @@ def answer(parsed: ParsedMessage) -> bool:
         return False
     contact = Contact.objects.select_for_update(no_key=True).get(pk=address.contact_id)
     ticket = _ticket_for(contact, parsed.hint_text)
-    if ticket is None or _had_enough(contact):
+    if ticket is None or automatic_lately(contact.pk).count() >= AUTOMATIC_AN_HOUR:
         return False
     text = find_texts(["outro_link"], department=ticket.department, language=contact.language)["outro_link"]
     values = values_for(ticket, contact=contact, channel=ticket.channel, now=app_now())
@@ -64,12 +62,3 @@ def _ticket_for(contact: Contact, protocol: str) -> Ticket | None:
     live = Ticket.objects.filter(recent, pk__in=own.values("ticket"), held=False, merged_into=None)
     live = live.select_related("department", "channel").order_by("-updated_at")
     return live.filter(protocol=protocol).first() or live.first()
-
-
-def _had_enough(contact: Contact) -> bool:
-    recent = EntryDelivery.objects.filter(
-        contact=contact,
-        entry__kind=ThreadEntry.Kind.AUTO,
-        entry__created_at__gt=AppNow() - timedelta(hours=1),
-    )
-    return recent.count() >= PER_CONTACT_AN_HOUR

@@ -17,7 +17,7 @@ from helpdesk.lib.html import text_to_html
 from helpdesk.people.audit import record
 from helpdesk.people.contacts import canonical_email
 from tickets import local_mailbox
-from tickets.portal.forms import FilesField, read_files
+from tickets.uploads import FilesField, read_files
 from tickets.views.access import DeskRequest, desk_view, show
 from tickets.views.queue import shell
 
@@ -42,7 +42,7 @@ class WriteForm(AnswerForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         mailboxes = Channel.objects.filter(kind="email", enabled=True).order_by("id")
-        self.fields["channel"].queryset = mailboxes  # type: ignore[attr-defined]
+        self.fields["channel"].queryset = mailboxes  # type: ignore[attr-defined]  # a ModelChoiceField
 
     def clean_sender(self) -> str:
         return canonical_email(self.cleaned_data["sender"])

@@ -4,18 +4,21 @@ Pictures of foreign hosts never load: seeing a mail tells its sender nothing (A0
 are ours to show; the frame has no cookie, so their addresses carry a signature of a few minutes.
 """
 
+import logging
+
 from django.conf import settings
 from django.core import signing
 from django.http import Http404
 from django.urls import reverse
 
+from channels_inbox.confined import ParseTooExpensive, look_apart
 from channels_inbox.inbox import payload_of
-from channels_inbox.mime import ParsedEmail, parse_email
+from channels_inbox.whole_mail import WholeMail
 from helpdesk.csp import ORIGINAL_MAIL_POLICY
 from helpdesk.lib.files import is_raster_image
-from helpdesk.lib.html import clean_mail_html, sandbox_document, text_to_html
 from tickets.models import EntryAttachment, ThreadEntry
 
+logger = logging.getLogger(__name__)
 PICTURE_SALT = "tickets.original.picture"
 PICTURE_SECONDS = 600
 
@@ -31,20 +34,17 @@ def raw_of(entry: ThreadEntry) -> bytes:
         raise Http404 from None
 
 
-def read_whole(entry: ThreadEntry) -> ParsedEmail:
-    """Return the mail of an entry, parsed again. Raises as `raw_of`."""
-    return parse_email(raw_of(entry))
+def read_whole(entry: ThreadEntry) -> WholeMail | None:
+    """Return what is shown of an entry's mail, read again apart from this process; None when that costs too much.
 
-
-def remote_pictures(mail: ParsedEmail) -> int:
-    """Return how many pictures of foreign hosts the mail names."""
-    return clean_mail_html(mail.html).remote_images if mail.html else 0
-
-
-def frame_document(entry: ThreadEntry, mail: ParsedEmail) -> str:
-    """Return the document for the sandboxed frame: the HTML with its looks, else the text as it came."""
-    source = mail.html or f"<pre>{text_to_html(mail.text)}</pre>"
-    return sandbox_document(source, cid_urls=_picture_urls(entry), title=mail.subject)
+    Raises as `raw_of`.
+    """
+    raw = raw_of(entry)
+    try:
+        return look_apart(raw, cid_urls=_picture_urls(entry))
+    except ParseTooExpensive as error:
+        logger.warning("the mail of entry %s is not shown: %s", entry.pk, error)
+        return None
 
 
 def frame_policy() -> str:

@@ -44,7 +44,7 @@ def memberships_of(user: "User") -> list[tuple[str, int | None]]:
     cached = getattr(user, "_memberships", None)
     if cached is None:
         cached = list(user.memberships.values_list("role", "department_id")) if user.is_active else []
-        user._memberships = cached  # type: ignore[attr-defined]
+        user._memberships = cached  # type: ignore[attr-defined]  # a memo for one request
     return cached
 
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -10,20 +9,19 @@ from django.db.models import QuerySet
 from django.utils import translation
 
 from channels_inbox.tasks import one_ring
-from helpdesk.lib.clock import AppNow, app_now
+from helpdesk.lib.clock import app_now
 from helpdesk.lib.durable import LeaseLost, crash_point
 from helpdesk.people.models import ContactAddress
 from helpdesk.people.site import site_settings
 from tickets import live
 from tickets.calendars import calendar_of
-from tickets.dispatch import send
+from tickets.dispatch import AUTOMATIC_AN_HOUR, automatic_lately, send
 from tickets.mail_out import Recipient
 from tickets.models import ChannelPolicy, EntryDelivery, Reaction, ThreadEntry, Ticket, TicketEvent
 from tickets.models.ticket import Priority
 from tickets.system_texts import fill, find_texts, values_for
 
 logger = logging.getLogger(__name__)
-PER_CONTACT_AN_HOUR = 3
 
 
 def react_due() -> int:
@@ -66,12 +64,8 @@ def acknowledge(event: TicketEvent) -> None:
     address = ContactAddress.objects.filter(contact=ticket.contact_id, kind="email", bounced_at=None).first()
     if policy is None or not policy.acknowledge or address is None or address.value.endswith(".invalid"):
         return
-    recent = EntryDelivery.objects.filter(
-        contact=ticket.contact_id,
-        entry__kind=ThreadEntry.Kind.AUTO,
-        entry__created_at__gt=AppNow() - timedelta(hours=1),
-    )
-    if recent.count() >= PER_CONTACT_AN_HOUR or _echoes(ticket, recent):
+    recent = automatic_lately(ticket.contact_id)
+    if recent.count() >= AUTOMATIC_AN_HOUR or _echoes(ticket, recent):
         return
     with translation.override(ticket.contact.language):
         _send_acknowledgement(event, policy, address.value)
@@ -117,7 +111,7 @@ def _send_acknowledgement(event: TicketEvent, policy: ChannelPolicy, address: st
 def _acknowledgement_key(ticket, now) -> str:
     if ticket.priority == Priority.CRITICAL:
         return "auto_parada"
-    open_now = calendar_of(ticket.department, site=site_settings()).is_open(now)
+    open_now = calendar_of(ticket.department, site=site_settings(), near=now).is_open(now)
     return "auto_padrao" if open_now else "auto_fora_horario"
 
 

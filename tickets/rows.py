@@ -67,6 +67,7 @@ class RowWriter:
                 "text": said,
                 "title": _("Waiting for our answer for %(time)s") % {"time": said},
                 "tone": tone,
+                "since": facts["waiting_since"],
             }
         when: datetime | None = facts["when"]
         promise = promise_of(when, now=self.now)
@@ -76,6 +77,7 @@ class RowWriter:
                 "title": _("Promised moment"),
                 "tone": promise.tone,
                 "ring": promise,
+                "due": when,
             }
         return {"text": str(Status(facts["status"]).label), "title": _("Status"), "tone": ""}
 

@@ -1,8 +1,10 @@
 """Decides how a ticket starts at our end: somebody writes first, or registers what was said (R-003, R-077)."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 
-from channels_inbox.models import Channel
+from channels_inbox.models import Channel, MessageAttachment
 from helpdesk.lib.clock import app_now
 from helpdesk.people.contacts import canonical_email, identify
 from helpdesk.people.models import Contact, User
@@ -24,6 +26,7 @@ def start_ticket(
     message: str,
     send_mail: bool,
     stopped: bool = False,
+    attachments: Sequence[MessageAttachment] = (),
     idem_key: str,
 ) -> Ticket:
     """Open a ticket by hand; return it (the same one when `idem_key` repeats).
@@ -48,7 +51,9 @@ def start_ticket(
             stopped=stopped,
             assignee=actor if _works_in(actor, department) else None,
         )
-        _write_first(ticket, actor, message, send_mail=send_mail, idem_key=idem_key)
+        _write_first(
+            ticket, actor, message=message, attachments=attachments, send_mail=send_mail, idem_key=idem_key
+        )
     return ticket
 
 
@@ -71,10 +76,25 @@ def _works_in(actor: User, department: Department) -> bool:
     return may_in_department(actor, "ticket_reply", department.pk)
 
 
-def _write_first(ticket: Ticket, actor: User, message: str, *, send_mail: bool, idem_key: str) -> None:
+def _write_first(
+    ticket: Ticket,
+    actor: User,
+    *,
+    message: str,
+    attachments: Sequence[MessageAttachment],
+    send_mail: bool,
+    idem_key: str,
+) -> None:
     """Write the first entry. Who opens a ticket for another department may say why, but not write in its name."""
     if send_mail:
-        conversation.reply(ticket, actor=actor, text=message, idem_key=idem_key, then=Status.WAITING_CUSTOMER)
+        conversation.reply(
+            ticket,
+            actor=actor,
+            text=message,
+            attachments=attachments,
+            idem_key=idem_key,
+            then=Status.WAITING_CUSTOMER,
+        )
         return
     text = message.replace("\x00", "").strip()
     note = ThreadEntry.objects.create(
@@ -85,6 +105,7 @@ def _write_first(ticket: Ticket, actor: User, message: str, *, send_mail: bool, 
         idem_key=idem_key,
         created_at=ticket.created_at,
     )
+    conversation.attach_files(note, attachments)
     ticket.last_entry_id, ticket.preview = note.pk, " ".join(text.split())[:160]
     ticket.save(update_fields=["last_entry_id", "preview"])
     events.record("noted", ticket, actor=actor, entry=note)

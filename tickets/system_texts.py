@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from channels_inbox.models import Channel
-from helpdesk.people.models import Contact, User
+from helpdesk.people.models import Contact, SiteSettings, User
 from helpdesk.people.site import site_settings
 from tickets.calendars import calendar_of, first_reply_words, spoken_moment
 from tickets.mail_out import LINK_MARK
@@ -39,8 +39,7 @@ def values_for(
 ) -> Mapping[str, str]:
     """Return the values of D.15 that exist for a message of this ticket. The link stands as a mark until built."""
     site = site_settings()
-    calendar = calendar_of(ticket.department, site=site)
-    opening = spoken_moment(calendar.next_opening(now), now=now, zone=calendar.timezone) if now else ""
+    opening = _next_opening(ticket, site, now) if now else ""
     target = first_reply_words(policy.first_reply) if policy else ""
     return {
         "contact.first_name": contact.first_name,
@@ -61,6 +60,11 @@ def values_for(
         "installation.name": site.name,
         "installation.dpo_contact": site.dpo_contact,
     }
+
+
+def _next_opening(ticket: Ticket, site: SiteSettings, now: datetime) -> str:
+    calendar = calendar_of(ticket.department, site=site, near=now)
+    return spoken_moment(calendar.next_opening(now), now=now, zone=calendar.timezone)
 
 
 def fill(text: str, values: Mapping[str, str], conditions: frozenset[str] = frozenset()) -> str:

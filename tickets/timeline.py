@@ -122,12 +122,12 @@ def _events(ticket: Ticket, *, since: datetime | None, until: int) -> list[Ticke
 
 
 def _item(entry: ThreadEntry, user: User) -> Item:
-    rows = [_delivery(each) for each in entry.deliveries_json]  # type: ignore[attr-defined]
+    rows = [_delivery(each) for each in entry.deliveries_json]  # type: ignore[attr-defined]  # annotated by _entries
     mine = entry.author_id == user.pk
-    waiting = [each for each in entry.deliveries_json if each["state"] == "queued" and not each["attempts"]]  # type: ignore[attr-defined]
+    waiting = [each for each in entry.deliveries_json if each["state"] == "queued" and not each["attempts"]]  # type: ignore[attr-defined]  # annotated by _entries
     undo = 0
     if mine and rows and len(waiting) == len(rows):
-        left = min(row.next_at for row in rows if row.next_at) - entry.app_now  # type: ignore[attr-defined]
+        left = min(row.next_at for row in rows if row.next_at) - entry.app_now  # type: ignore[attr-defined]  # annotated by _entries
         undo = max(0, int(left.total_seconds()))
     return Item(
         "entry", entry.created_at, entry=entry, body=body_of(entry), deliveries=rows,

@@ -5,14 +5,14 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
-from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from helpdesk.accounts import sessions
 from helpdesk.lib.encryption import decrypt_text, encrypt
+from helpdesk.people.access import sign_out
 from helpdesk.people.audit import record
-from helpdesk.people.models import LoginSession, User
+from helpdesk.people.models import User
 
 
 class StaffAccountAdapter(DefaultAccountAdapter):
@@ -43,8 +43,7 @@ class StaffAccountAdapter(DefaultAccountAdapter):
         return speak(HttpResponseRedirect(target), user.language)
 
     def logout(self, request: HttpRequest) -> None:
-        LoginSession.objects.filter(session_key=request.session.session_key).delete()
-        logout(request)
+        sign_out(request)
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
         """Our pages say what happened; allauth's own messages are not shown."""

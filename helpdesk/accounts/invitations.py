@@ -90,7 +90,10 @@ def _send(invitation: Invitation, actor: User, kind: str) -> Invitation:
     token, invitation.token_hash = new_token()
     invitation.invited_by = actor
     invitation.expires_at = app_now() + timedelta(hours=settings.INVITATION_HOURS)
-    invitation.save()
+    if invitation.pk:
+        invitation.save(update_fields=["token_hash", "invited_by", "expires_at"])
+    else:
+        invitation.save(force_insert=True)
     record(kind, actor=actor, subject=invitation.email, after={"memberships": invitation.memberships})
     mails.send_account_mail(
         "invitation",

@@ -55,13 +55,13 @@ class ArchiveWriter:
         self._output = _Hashing(handle, check)
         self._tar = tarfile.open(  # noqa: SIM115 (never closed: the seal takes the place of its ending)
             fileobj=self._output, mode="w", format=tarfile.PAX_FORMAT
-        )  # type: ignore[call-overload]
+        )  # type: ignore[call-overload]  # _Hashing has what tarfile uses of a file
         self.members: dict[str, dict[str, Any]] = {}
 
     def add(self, name: str, source: IO[bytes], size: int) -> None:
         """Add `size` bytes of the source under the name. Raises OSError when the source is shorter."""
         reading = _Reading(source)
-        self._tar.addfile(_header(name, size), reading)  # type: ignore[arg-type]
+        self._tar.addfile(_header(name, size), reading)  # type: ignore[arg-type]  # a reader, not a file
         self.members[name] = {"size": size, "sha256": reading.sum.hexdigest()}
 
     def finish(self, manifest: dict[str, Any]) -> None:

@@ -1,8 +1,10 @@
 """Decides when somebody's access ends: every session, open stream and unused link at once (R-426, A16)."""
 
+from django.contrib.auth import logout
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import F
+from django.http import HttpRequest
 from django.utils import timezone
 
 from helpdesk.lib import sse
@@ -33,6 +35,16 @@ def end_session(session: LoginSession) -> None:
     Session.objects.filter(session_key=session.session_key).delete()
     session.delete()
     transaction.on_commit(lambda: sse.revoke(session.user_id))
+
+
+@transaction.atomic
+def sign_out(request: HttpRequest) -> None:
+    """End the session of this very request; what its tabs still listen to ends too (R-426, ASVS 7.4.1)."""
+    user_id = request.user.pk
+    LoginSession.objects.filter(session_key=request.session.session_key).delete()
+    logout(request)
+    if user_id is not None:
+        transaction.on_commit(lambda: sse.revoke(user_id))
 
 
 def forget_expired_sessions() -> int:

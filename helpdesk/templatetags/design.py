@@ -166,6 +166,26 @@ def waiting(value: datetime | None) -> str:
     return _amount(max(0.0, (timezone.now() - value).total_seconds())) if value else ""
 
 
+@register.filter
+def epoch(value: datetime | None) -> str:
+    """Write a moment for `clock.js`, in whole milliseconds."""
+    return f"{int(value.timestamp() * 1000)}" if value else ""
+
+
+@register.simple_tag
+def time_words() -> SafeString:
+    """Write the attributes `clock.js` needs to say moments as `waiting` and `remaining` do: our time, and the words."""
+    words = {
+        "now": epoch(timezone.now()),
+        "minutes": _("%(n)s min") % {"n": "{n}"},
+        "hours": _("%(n)s h") % {"n": "{n}"},
+        "days": _("%(n)s days") % {"n": "{n}"},
+        "left": _("%(amount)s left") % {"amount": "{n}"},
+        "late": _("%(amount)s late") % {"amount": "{n}"},
+    }
+    return format_html_join(" ", 'data-{}="{}"', words.items())
+
+
 def _amount(seconds: float) -> str:
     minutes = int(seconds // 60)
     if minutes < 60:

@@ -1,6 +1,7 @@
 """What one message may cost: both caps are set, both bite, and what was too costly is kept and seen (A22, rule 27)."""
 
 import resource
+import subprocess
 
 import pytest
 
@@ -133,3 +134,20 @@ def test_a_ticket_by_hand_is_made_of_dead_rows_only(poison, person):
         row.refresh_from_db()
         assert row.state == ("done" if state == "dead" else state)
     assert Ticket.objects.count() == 1
+
+
+def test_a_whole_mail_is_read_by_a_program_of_its_own_that_knows_no_secret(monkeypatch):
+    # A22: the web server's threads have no timer and may not fork
+    monkeypatch.setenv("SECRET_KEY", "segredo")
+    seen = []
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda *args, **more: seen.append(more["env"]) or run(*args, **more))
+    shown = confined.look_apart(mail(subject="Nota", text="linha um"), cid_urls={})
+    assert (shown.subject, shown.from_address) == ("Nota", "marina@trigal.example")
+    assert "linha um" in shown.document
+    assert [set(env) for env in seen] == [{"PATH", "PYTHONUTF8"}]
+
+
+def test_a_whole_mail_waits_for_a_place_and_then_gives_up(quick):
+    with confined._places, confined._places, pytest.raises(ParseTooExpensive):
+        confined.look_apart(mail(), cid_urls={})

@@ -37,7 +37,7 @@ class Authority:
 
     def server_context(self, **kind: object) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        certificate, key = self.issue(**kind)  # type: ignore[arg-type]
+        certificate, key = self.issue(**kind)  # type: ignore[arg-type]  # names and days, by keyword
         context.load_cert_chain(certificate, key)
         return context
 

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image
 
+from channels_inbox import confined
 from channels_inbox.files import new_attachment, path_of
 from tests.mails import mail
 from tickets import conversation, original_mail
@@ -212,6 +213,22 @@ def test_whole_mail_and_its_bytes_follow_the_ticket(arrive, person, client):  # 
     assert answer["Content-Type"] == OCTETS
     assert answer["Content-Disposition"].startswith("attachment")
     assert ".eml" in answer["Content-Disposition"]
+
+
+def test_mail_that_costs_too_much_is_not_shown_and_can_be_downloaded(arrive, person, client, monkeypatch):
+    # A22: read by a program of its own, whose limits bite
+    entry = arrive(mail(text="caro demais\n" * 400_000))
+    client.force_login(person("livia"))
+    monkeypatch.setattr(confined, "MEMORY_BYTES", 8 * 1024 * 1024)
+    page = client.get(reverse("tickets:original", args=[entry.pk]))
+    assert page.status_code == 422
+    assert "Este e-mail não é mostrado aqui" in page.content.decode()
+    assert reverse("tickets:original_raw", args=[entry.pk]) in page.content.decode()
+    assert "<iframe" not in page.content.decode()
+    frame = client.get(reverse("tickets:original_frame", args=[entry.pk]))
+    assert (frame.status_code, frame.content) == (422, b"")
+    assert frame["Content-Security-Policy"].startswith("sandbox")
+    assert client.get(reverse("tickets:original_raw", args=[entry.pk])).status_code == 200
 
 
 def test_entries_without_a_mail_have_no_original(arrive, person, client):

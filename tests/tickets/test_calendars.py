@@ -7,7 +7,7 @@ import pytest
 from django.utils import translation
 
 from helpdesk.people.site import site_settings
-from tickets.calendars import calendar_of, first_reply_words, spoken_moment
+from tickets.calendars import calendar_of, first_reply_words, holidays_of, spoken_moment
 from tickets.models import Department
 
 SAO_PAULO, RIO_BRANCO = ZoneInfo("America/Sao_Paulo"), ZoneInfo("America/Rio_Branco")
@@ -72,16 +72,26 @@ def test_a_department_keeps_its_own_hours_zone_and_the_companys_holidays(desk):
     #
     department, site = Department.objects.get(key="suporte"), site_settings()
     department.hours = "seg-sex 08:00-12:00,13:00-18:00"
-    open_at = calendar_of(department, site=site).is_open
+    open_at = calendar_of(department, site=site, near=NOW).is_open
     assert open_at(datetime(2026, 11, 24, 8, 0, tzinfo=SAO_PAULO))
     assert not open_at(datetime(2026, 11, 24, 12, 30, tzinfo=SAO_PAULO))  # the break
     assert not open_at(datetime(2026, 11, 20, 10, 0, tzinfo=SAO_PAULO))  # Consciência Negra
     department.timezone = "America/Rio_Branco"
-    assert not calendar_of(department, site=site).is_open(datetime(2026, 11, 24, 8, 0, tzinfo=SAO_PAULO))
+    assert not calendar_of(department, site=site, near=NOW).is_open(datetime(2026, 11, 24, 8, 0, tzinfo=SAO_PAULO))
     site.state, site.municipal_holidays, site.closings = "SP", ["01-25", "2026-08-20"], ["2026-12-28"]
     department.timezone = ""
-    closed = calendar_of(department, site=site)
+    closed = calendar_of(department, site=site, near=NOW)
     for month, day in ((7, 9), (8, 20), (12, 28), (2, 16)):
         assert not closed.is_open(datetime(2026, month, day, 10, 0, tzinfo=SAO_PAULO)), (month, day)
     site.carnaval = False
-    assert calendar_of(department, site=site).is_open(datetime(2026, 2, 16, 10, 0, tzinfo=SAO_PAULO))
+    assert calendar_of(department, site=site, near=NOW).is_open(datetime(2026, 2, 16, 10, 0, tzinfo=SAO_PAULO))
+
+
+@pytest.mark.django_db
+def test_holidays_are_those_around_the_moment_asked_for(desk):
+    # a process that runs since last year knows next year's days
+    site = site_settings()
+    for year in (2026, 2031):
+        near = datetime(year, 6, 1, tzinfo=SAO_PAULO)
+        days = holidays_of(site, near=near).days
+        assert {day.year for day in days} == {year - 1, year, year + 1, year + 2}

@@ -108,7 +108,7 @@ class SinceFilter(ChoiceFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if not self.value():
             return queryset
-        return queryset.filter(at__gt=AppNow() - timedelta(days=int(self.value())))  # type: ignore[arg-type]
+        return queryset.filter(at__gt=AppNow() - timedelta(days=int(self.value())))  # type: ignore[arg-type]  # chosen from lookups: a number
 
 
 @admin.register(AuditEntry)

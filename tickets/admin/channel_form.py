@@ -175,4 +175,7 @@ def save_policy(channel: Channel, data: dict[str, Any]) -> None:
     policy.acknowledge = data["policy_acknowledge"]
     if minutes != policy.first_reply.get("minutes"):
         policy.first_reply = {"minutes": minutes} if minutes else others
-    policy.save()
+    if policy.pk:
+        policy.save(update_fields=["department", "hours", "acknowledge", "first_reply"])
+    else:
+        policy.save(force_insert=True)

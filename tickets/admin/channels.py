@@ -63,13 +63,13 @@ class ChannelAdmin(RightsAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ()
 
-    def save_model(self, request: HttpRequest, obj: Channel, form: ChannelForm, change: bool) -> None:  # type: ignore[override]
+    def save_model(self, request: HttpRequest, obj: Channel, form: ChannelForm, change: bool) -> None:  # type: ignore[override]  # the form is ours
         form.seal_into(obj)
         super().save_model(request, obj, form, change)
         save_policy(obj, form.cleaned_data)
 
     @property
-    def secrets(self) -> frozenset[str]:  # type: ignore[override]
+    def secrets(self) -> frozenset[str]:  # type: ignore[override]  # a constant in the base, here from the adapters
         fields = (field for adapter in adapter_classes().values() for field in adapter.fields)
         return frozenset(f"{SECRET}{field.name}" for field in fields if field.secret)
 

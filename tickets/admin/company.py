@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels_inbox import outbox
 from channels_inbox.models import Channel, OutboundMessage
+from helpdesk.lib.clock import app_now
 from helpdesk.lib.holidays_brazil import STATES
 from helpdesk.people.models import SiteSettings
 from helpdesk.people.site import site_settings
@@ -59,7 +60,7 @@ class DatesField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(_shown(each) for each in value) if isinstance(value, list) else value
 
-    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]  # lines become a list
         lines = [line.strip() for line in str(value or "").splitlines() if line.strip()]
         if len(lines) > MOST_DATES:
             raise ValidationError(_("At most %(n)s dates.") % {"n": MOST_DATES})
@@ -149,8 +150,9 @@ class CompanyAdmin(RightsAdmin):
     @admin.display(description=_("days"))
     def next_holidays(self, site: SiteSettings) -> SafeString:
         """What the stored options make of the next twelve months."""
-        today = timezone.localdate()
-        calendar = holidays_of(site)
+        now = app_now()
+        today = timezone.localdate(now)
+        calendar = holidays_of(site, near=now)
         days = {**calendar.days, **dict.fromkeys(calendar.closings, gettext("Closed"))}
         coming = sorted(day for day in days if today <= day < today + timedelta(days=365))
         rows = ((date_format(day, "D, d/m/Y"), days[day]) for day in coming)
@@ -199,7 +201,7 @@ class DepartmentForm(forms.ModelForm):
 
     def _get_validation_exclusions(self) -> set[str]:
         """One default holds after the save: the earlier one gives way in the same transaction."""
-        return super()._get_validation_exclusions() | {"is_default"}  # type: ignore[misc]
+        return super()._get_validation_exclusions() | {"is_default"}  # type: ignore[misc]  # a private hook of ModelForm
 
 
 @admin.register(Department)

@@ -124,7 +124,7 @@ class UserAdmin(RightsAdmin):
 
     @admin.display(description=_("second factor"))
     def second_factor(self, user: User) -> SafeString:
-        return badge("ok", gettext("yes")) if user.has_factor else badge("neutral", gettext("no"))  # type: ignore[attr-defined]
+        return badge("ok", gettext("yes")) if user.has_factor else badge("neutral", gettext("no"))  # type: ignore[attr-defined]  # annotated by get_queryset
 
     @admin.display(description=_("last login"), ordering="last_login")
     def last_seen(self, user: User) -> str:
@@ -138,20 +138,20 @@ class UserAdmin(RightsAdmin):
         if obj.is_active:
             lost = self.button("take_off_factor", obj, _("Take off the second factor"), "key-round")
             off = self.button("switch_off", obj, _("Switch off"), "ban", "danger")
-            return [lost, off] if obj.has_factor else [off]  # type: ignore[attr-defined]
+            return [lost, off] if obj.has_factor else [off]  # type: ignore[attr-defined]  # annotated by get_queryset
         return [self.button("switch_on", obj, _("Switch on"), "check")]
 
     def do_switch_off(self, request: HttpRequest, user: User) -> None:
-        if _tried(request, lambda: switch_off(request.user, user)):  # type: ignore[arg-type]
+        if _tried(request, lambda: switch_off(request.user, user)):  # type: ignore[arg-type]  # admin_view lets in the team only
             messages.success(request, _("%(name)s no longer enters.") % {"name": user})
 
     def do_take_off_factor(self, request: HttpRequest, user: User) -> None:
         """For somebody who lost phone and recovery codes; the next login asks for a new set-up (R-426)."""
-        take_off(request.user, user)  # type: ignore[arg-type]
+        take_off(request.user, user)  # type: ignore[arg-type]  # admin_view lets in the team only
         messages.success(request, _("%(name)s signs in without the second factor once.") % {"name": user})
 
     def do_switch_on(self, request: HttpRequest, user: User) -> None:
-        if _tried(request, lambda: switch_on(request.user, user)):  # type: ignore[arg-type]
+        if _tried(request, lambda: switch_on(request.user, user)):  # type: ignore[arg-type]  # admin_view lets in the team only
             messages.success(request, _("%(name)s may enter again.") % {"name": user})
 
     def changeform_view(self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -164,7 +164,7 @@ class UserAdmin(RightsAdmin):
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Memberships have one writer, which ends sessions and gives tickets back."""
         formset.new_objects = formset.changed_objects = formset.deleted_objects = []
-        set_memberships(request.user, form.instance, formset.rows())  # type: ignore[arg-type]
+        set_memberships(request.user, form.instance, formset.rows())  # type: ignore[arg-type]  # admin_view lets in the team only
 
     def get_urls(self) -> list[URLPattern]:
         page = path("invite/", self.admin_site.admin_view(self.invite_view), name=self.url_name("invite"))
@@ -190,7 +190,7 @@ class UserAdmin(RightsAdmin):
 def _invite(request: HttpRequest, form: forms.Form, places: Any) -> bool:
     rows = [(each["role"], each.get("department")) for each in places.cleaned_data if each.get("role")]
     try:
-        invite(request.user, **form.cleaned_data, memberships=rows)  # type: ignore[arg-type]
+        invite(request.user, **form.cleaned_data, memberships=rows)  # type: ignore[arg-type]  # admin_view lets in the team only
     except ValidationError as error:
         form.add_error(None, error)
     return not form.errors
@@ -252,7 +252,7 @@ class InvitationAdmin(ReadOnlyAdmin):
         ]
 
     def do_reinvite(self, request: HttpRequest, invitation: Invitation) -> None:
-        if _tried(request, lambda: reinvite(request.user, invitation)):  # type: ignore[arg-type]
+        if _tried(request, lambda: reinvite(request.user, invitation)):  # type: ignore[arg-type]  # admin_view lets in the team only
             messages.success(
                 request, _("The invitation to %(email)s is on its way.") % {"email": invitation.email}
             )

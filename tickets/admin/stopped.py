@@ -1,7 +1,9 @@
 """Decides what all rows of work share in the set-up room: looked at, acted on by buttons, their bytes downloaded."""
 
+from abc import ABCMeta, abstractmethod
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -80,7 +82,11 @@ class StoppedAdmin(ReadOnlyAdmin):
             messages.warning(request, _("Somebody settled this meanwhile; nothing was changed."))
 
 
-class RawAdmin(StoppedAdmin):
+class AbstractPage(forms.MediaDefiningClass, ABCMeta):
+    """Admin pages with a hook: one that leaves it out stops the start."""
+
+
+class RawAdmin(StoppedAdmin, metaclass=AbstractPage):
     """Rows that hold a whole message: its bytes may be downloaded, which is audited."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -102,8 +108,9 @@ class RawAdmin(StoppedAdmin):
         }
         return HttpResponse(content, content_type="application/octet-stream", headers=headers)
 
+    @abstractmethod
     def raw_of(self, row: Any) -> bytes:
-        raise NotImplementedError
+        """Return the message as it came or leaves. Raises `FileNotFoundError` when the disk lost it."""
 
     def buttons(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
         link = {

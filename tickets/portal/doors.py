@@ -17,9 +17,10 @@ from tickets.link_requests import ask
 from tickets.models import Department, Ticket
 from tickets.portal import caps
 from tickets.portal.access import CustomerRequest, customer_page
-from tickets.portal.forms import LinkForm, SubmitForm, new_key, new_stamp, read_files
+from tickets.portal.forms import LinkForm, SubmitForm, new_key, new_stamp
 from tickets.portal.page import first_reply_due
 from tickets.portal.submissions import open_from_form
+from tickets.uploads import read_files
 
 RECEIPT_SALT = "tickets.portal.receipt"
 RECEIPT_SECONDS = 24 * 3600

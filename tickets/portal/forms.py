@@ -1,74 +1,22 @@
-"""Decides which fields the customer's forms take, by name, and how files and robots are judged (A09, A12, A23)."""
+"""Decides which fields the customer's forms take, by name, and how robots are judged (A09, A23)."""
 
-import hashlib
 import re
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.core import signing
-from django.core.files.uploadedfile import UploadedFile
-from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from channels_inbox.adapters.base import Attachment
 from channels_inbox.models import Channel
 from helpdesk.people.contacts import canonical_email
 from tickets.models import Department
+from tickets.uploads import FilesField
 
 MAX_TEXT = 20_000
-MAX_FILES = 10
 LEAST_SECONDS = 2
 STAMP_SALT = "tickets.portal.form"
 _KEY = re.compile(r"[0-9a-f]{32}")
-
-
-class ManyFiles(forms.ClearableFileInput):
-    """A file input that takes several."""
-
-    allow_multiple_selected = True
-
-
-class FilesField(forms.FileField):
-    """Several files: each within the limit, not too many, nothing kept before all are judged (R-148)."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            required=False, widget=ManyFiles(), label=_("Files"), allow_empty_file=True, **kwargs
-        )
-
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
-        files = data if isinstance(data, (list, tuple)) else [data] if data else []
-        if len(files) > MAX_FILES:
-            most = ngettext("At most %(n)s file at once.", "At most %(n)s files at once.", MAX_FILES)
-            raise forms.ValidationError(most % {"n": MAX_FILES})
-        for each in files:
-            if (each.size or 0) > settings.MAX_ATTACHMENT_BYTES:
-                limit = filesizeformat(settings.MAX_ATTACHMENT_BYTES)
-                text = _("“%(name)s” is larger than %(limit)s. Send a smaller file or a link to it.")
-                raise forms.ValidationError(text % {"name": str(each.name)[:80], "limit": limit})
-        if sum(each.size or 0 for each in files) > settings.MAX_MAIL_BYTES:
-            limit = filesizeformat(settings.MAX_MAIL_BYTES)
-            raise forms.ValidationError(_("Together the files are larger than %(limit)s.") % {"limit": limit})
-        return list(files)
-
-
-def read_files(files: Sequence[UploadedFile]) -> tuple[Attachment, ...]:
-    """Return the accepted files with their bytes; name and type are judged again where they are stored."""
-    return tuple(_attachment(each) for each in files)
-
-
-def _attachment(sent: UploadedFile) -> Attachment:
-    content = sent.read()
-    return Attachment(
-        name=sent.name or "",
-        content_type=sent.content_type or "",
-        content=content,
-        sha256=hashlib.sha256(content).hexdigest(),
-    )
 
 
 class KeyedForm(forms.Form):
@@ -125,7 +73,7 @@ class SubmitForm(KeyedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["department"].queryset = Department.objects.filter(active=True)  # type: ignore[attr-defined]
+        self.fields["department"].queryset = Department.objects.filter(active=True)  # type: ignore[attr-defined]  # a ModelChoiceField
 
     def clean_email(self) -> str:
         email = canonical_email(self.cleaned_data["email"])

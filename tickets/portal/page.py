@@ -105,8 +105,8 @@ def situation_of(ticket: Ticket, site: SiteSettings) -> Situation:
     if due is None and ticket.status == Status.NEW:
         due = first_reply_due(ticket.department, ticket.created_at, site)
     return Situation(
-        now=ticket.now or str(NOW.get(ticket.status, "")),  # type: ignore[call-overload]
-        next_step=ticket.next_step or str(NEXT.get(ticket.status, "")),  # type: ignore[call-overload]
+        now=ticket.now or str(NOW.get(ticket.status, "")),  # type: ignore[call-overload]  # status is one of Status
+        next_step=ticket.next_step or str(NEXT.get(ticket.status, "")),  # type: ignore[call-overload]  # status is one of Status
         when=_said(due, exact=ticket.status == Status.SCHEDULED),
         promise=promise_of(due, now=app_now()) if due else None,
         due=due,
@@ -124,7 +124,7 @@ def first_reply_due(department: Department, since: datetime, site: SiteSettings)
     """Return until when the first reply is promised, from the department's mail policy; None without a target."""
     policy = ChannelPolicy.objects.filter(department=department, channel__kind="email").first()
     minutes = int((policy.first_reply if policy else {}).get("minutes") or 0)
-    return calendar_of(department, site=site).add(since, minutes * 60) if minutes else None
+    return calendar_of(department, site=site, near=since).add(since, minutes * 60) if minutes else None
 
 
 def reopen_until(ticket: Ticket, site: SiteSettings) -> datetime | None:
@@ -132,10 +132,9 @@ def reopen_until(ticket: Ticket, site: SiteSettings) -> datetime | None:
     if ticket.closed_at is not None:
         last = ticket.closed_at + timedelta(days=REOPEN_DAYS)
         return last if last > app_now() else None
-    calendar = calendar_of(ticket.department, site=site)
-    closing = calendar.add_business_days(
-        ticket.resolved_at or ticket.updated_at, RESOLVED_TO_CLOSED_BUSINESS_DAYS
-    )
+    since = ticket.resolved_at or ticket.updated_at
+    calendar = calendar_of(ticket.department, site=site, near=since)
+    closing = calendar.add_business_days(since, RESOLVED_TO_CLOSED_BUSINESS_DAYS)
     return closing + timedelta(days=REOPEN_DAYS)
 
 
@@ -164,7 +163,7 @@ def thread_of(access: Access, *, before: int = 0) -> tuple[list[Message], int]:
 
 
 def _message(entry: ThreadEntry, access: Access) -> Message:
-    files = [{**each, "picture": is_raster_image(each["kind"])} for each in entry.files_json]  # type: ignore[attr-defined]
+    files = [{**each, "picture": is_raster_image(each["kind"])} for each in entry.files_json]  # type: ignore[attr-defined]  # annotated by thread_of
     mine = entry.kind == ThreadEntry.Kind.CUSTOMER and entry.contact_id == access.contact.pk
     return Message(entry, _body(entry), mine, files)
 

@@ -18,9 +18,10 @@ from tickets.portal.access import (
     give_cookie,
     in_language_of,
 )
-from tickets.portal.forms import MAX_TEXT, LinkForm, ReplyForm, new_key, read_files
+from tickets.portal.forms import MAX_TEXT, LinkForm, ReplyForm, new_key
 from tickets.portal.page import last_solution, public_entries, reopen_until, situation_of, steps_of, thread_of
 from tickets.portal.submissions import cancel_links, write_reply
+from tickets.uploads import read_files
 
 
 @customer_page()

@@ -51,9 +51,9 @@ def desk_view(*methods: str) -> Callable[[View], View]:
         def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
                 return ask_to_sign_in(request)
-            request.live_at = _live_position(request)  # type: ignore[attr-defined]  # before any row is read
-            request.company = site_settings()  # type: ignore[attr-defined]
-            with timezone.override(ZoneInfo(request.company.timezone)):  # type: ignore[attr-defined]
+            request.live_at = _live_position(request)  # type: ignore[attr-defined]  # DeskRequest; before any row is read
+            request.company = site_settings()  # type: ignore[attr-defined]  # DeskRequest, from here on
+            with timezone.override(ZoneInfo(request.company.timezone)):  # type: ignore[attr-defined]  # DeskRequest, from here on
                 return view(request, *args, **kwargs)
 
         return never_cache(require_http_methods(list(methods) or ["GET", "HEAD"])(run))
@@ -80,7 +80,7 @@ def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
 
 def show(request: HttpRequest, template: str, values: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """Render a page or a fragment with the company's row that the request already holds."""
-    common = {"site": request.company, "live_at": request.live_at}  # type: ignore[attr-defined]
+    common = {"site": request.company, "live_at": request.live_at}  # type: ignore[attr-defined]  # DeskRequest, from here on
     return render(request, template, {**common, **values}, status=status)
 
 
@@ -102,7 +102,7 @@ def for_page(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
 
 def read_form(request: DeskRequest, form: type[F], **kwargs: Any) -> F:
     """Bind a form to the posted values. Raises `BadRequest` when a field is posted that it does not have (A09)."""
-    bound = form(request.POST, **kwargs)
+    bound = form(request.POST, request.FILES, **kwargs)
     unknown = set(request.POST) - set(bound.fields) - NOT_FIELDS
     if unknown:
         raise BadRequest(f"unknown fields: {sorted(unknown)[:5]}")

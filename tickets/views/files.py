@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
@@ -37,10 +38,10 @@ def original(request: DeskRequest, pk: int) -> HttpResponse:
     values = {
         "entry": entry,
         "mail": mail,
+        "date": parse_datetime(mail.date) if mail and mail.date else None,
         "ticket": entry.ticket,
-        "remote": original_mail.remote_pictures(mail),
     }
-    return show(request, "tickets/original.html", values)
+    return show(request, "tickets/original.html", values, status=200 if mail else 422)
 
 
 @xframe_options_sameorigin
@@ -48,7 +49,8 @@ def original(request: DeskRequest, pk: int) -> HttpResponse:
 def original_frame(request: DeskRequest, pk: int) -> HttpResponse:
     """The mail itself, for the frame: runs nothing, loads nothing but the pictures that came with it."""
     entry = _entry(request, pk)
-    response = HttpResponse(original_mail.frame_document(entry, original_mail.read_whole(entry)))
+    mail = original_mail.read_whole(entry)
+    response = HttpResponse(mail.document if mail else "", status=200 if mail else 422)
     response["Content-Security-Policy"] = original_mail.frame_policy()
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"

@@ -62,7 +62,7 @@ async def _stream(wanted: Wanted, user_id: int) -> AsyncIterator[bytes]:
             if loop.time() > end:
                 return
     finally:
-        await messages.aclose()  # type: ignore[attr-defined]
+        await messages.aclose()  # type: ignore[attr-defined]  # an async generator closes
 
 
 def _from_our_page(request: HttpRequest) -> bool:

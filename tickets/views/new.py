@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -11,6 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from channels_inbox.models import MessageAttachment
 from helpdesk.people.contacts import canonical_email
 from helpdesk.people.models import Contact, ContactAddress, User
 from tickets.dispatch import NothingToSend
@@ -18,6 +20,7 @@ from tickets.forms import NewTicketForm
 from tickets.models import Department
 from tickets.permissions import may
 from tickets.start import start_ticket
+from tickets.uploads import MAX_DRAFT_FILES, find_kept, sign_kept, store_files
 from tickets.views.access import DeskRequest, desk_view, forbid, read_form, show
 from tickets.views.queue import shell
 
@@ -30,12 +33,11 @@ def new(request: DeskRequest) -> HttpResponse:
     """The page that opens a ticket by hand."""
     if not may(request.user, "ticket_create"):
         return forbid()
-    departments = Department.objects.filter(active=True)
+    about: dict[str, Any] = {"departments": Department.objects.filter(active=True), "user": request.user}
     if request.method != "POST":
         initial = {"key": uuid.uuid4().hex, "department": _own_department(request), "how": "mail"}
-        form = NewTicketForm(initial=initial, departments=departments)
-        return show(request, "tickets/new.html", {**shell(request), "form": form})
-    form = read_form(request, NewTicketForm, departments=departments)
+        return _page(request, NewTicketForm(initial=initial, **about))
+    form = read_form(request, NewTicketForm, **about)
     if form.is_valid():
         try:
             ticket = _start(request.user, form.cleaned_data)
@@ -49,7 +51,31 @@ def new(request: DeskRequest) -> HttpResponse:
             messages.success(request, _("Ticket %(protocol)s opened") % {"protocol": ticket.protocol})
             seen = may(request.user, "ticket_read", ticket)
             return redirect("tickets:ticket", pk=ticket.pk) if seen else redirect("tickets:queue")
-    return show(request, "tickets/new.html", {**shell(request), "form": form}, status=422)
+    return _page(request, form, status=422)
+
+
+def _page(request: DeskRequest, form: NewTicketForm, *, status: int = 200) -> HttpResponse:
+    """Show the form. A refused one keeps the files that came with it, each under a signature (A27)."""
+    kept = _keep(request) if form.is_bound else []
+    values = {
+        "form": form,
+        "kept": [
+            {"name": each.name, "size": each.size, "signed": sign_kept(request.user, each)} for each in kept
+        ],
+    }
+    return show(request, "tickets/new.html", {**shell(request), **values}, status=status)
+
+
+def _keep(request: DeskRequest) -> list[MessageAttachment]:
+    """Store what a refused form brought, as far as each file alone would be taken; return all it holds now."""
+    kept = find_kept(request.user, request.POST.getlist("kept"))
+    room = MAX_DRAFT_FILES - len(kept)
+    fitting = [
+        each for each in request.FILES.getlist("files") if (each.size or 0) <= settings.MAX_ATTACHMENT_BYTES
+    ]
+    for each in fitting:
+        each.seek(0)
+    return [*kept, *store_files(fitting[: max(0, room)])]
 
 
 def _own_department(request: DeskRequest) -> Department | None:
@@ -67,6 +93,7 @@ def _start(user: User, clean: dict[str, Any]) -> Any:
             message=clean["message"],
             send_mail=clean["how"] == "mail",
             stopped=clean["stopped"],
+            attachments=[*clean["kept"], *store_files(clean["files"])],
             idem_key=f"new:{user.pk}:{clean['key']}",
         )
 

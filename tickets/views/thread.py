@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Substr
 from django.http import HttpResponse
@@ -88,7 +87,6 @@ def conversation_values(request: DeskRequest, found: Ticket) -> dict[str, Any]:
         "timeline": timeline,
         **draft_values(request, found, last_entry=found.last_entry_id),
         "query": ListForm(request.GET).selection().query(),
-        "max_bytes": settings.MAX_ATTACHMENT_BYTES,
     }
 
 

@@ -55,7 +55,7 @@ def start_login(request: HttpRequest, user: User, *, stay: bool, target: str = "
 @require_http_methods(["GET", "POST"])
 def enter_code(request: HttpRequest) -> HttpResponse:
     """The code page: five tries, then a pause; a password or state changed meanwhile sends back to the start."""
-    stage = request._login_stage  # type: ignore[attr-defined]
+    stage = request._login_stage  # type: ignore[attr-defined]  # set by the decorator
     user, stamp = stage.login.user, stage.login.state.get("stamp")
     if user is None or not user.is_active or stamp != user.security_stamp:
         clear_login(request)

@@ -3,6 +3,8 @@ import "./shell.js";
 import "./panes.js";
 import "./composer.js";
 import "./files.js";
+import "./attach.js";
 import "./keys.js";
 import "./live.js";
 import "./presence.js";
+import "./clock.js";

@@ -1,14 +1,18 @@
 // Files for the draft: chosen, dropped or pasted; one request a file, with progress; the send waits for them.
+import { refusal } from "./attach.js";
 import { cookieOf } from "./shell.js";
 import { toast } from "./toast.js";
 
 const formOf = (event) => event.target.closest?.("[data-composer]");
 
 function send(form, file) {
-  if (file.size > Number(form.dataset.max)) return toast({ text: form.dataset.tooLarge, tone: "danger" });
   const list = form.querySelector("[data-files]");
+  const others = [...list.querySelectorAll("[data-size]")].map((chip) => Number(chip.dataset.size));
+  const why = refusal(file, others, form.dataset);
+  if (why) return toast({ text: `${file.name} ${why}`, tone: "danger" });
   const chip = document.createElement("span");
   chip.className = "file";
+  chip.dataset.size = String(file.size);
   chip.textContent = file.name;
   const progress = document.createElement("progress");
   progress.setAttribute("aria-label", file.name);

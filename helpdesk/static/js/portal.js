@@ -1,5 +1,6 @@
 // What a customer's page does beyond plain forms: keeps what is typed, names the chosen files, looks for news.
 // Everything works without it.
+import "./attach.js";
 
 const PERIOD = 20_000;
 const place = (form) => `typed:${location.pathname}:${form.id}`;
@@ -30,23 +31,6 @@ addEventListener("pageshow", (event) => {
 });
 if (document.querySelector("[data-sent]")) {
   for (const key of Object.keys(sessionStorage)) if (key.startsWith("typed:")) sessionStorage.removeItem(key);
-}
-
-for (const box of document.querySelectorAll("[data-attach]")) {
-  const input = box.querySelector("input");
-  const label = box.querySelector("label");
-  const names = box.querySelector("[data-names]");
-  label.className = "btn attach";
-  input.classList.add("sr");
-  input.addEventListener("change", () => {
-    names.replaceChildren(...[...input.files].map((file) => {
-      const chip = document.createElement("span");
-      chip.className = "file";
-      chip.textContent = file.name;
-      return chip;
-    }));
-    names.hidden = input.files.length === 0;
-  });
 }
 
 const live = document.querySelector("[data-updates]");

@@ -8,6 +8,8 @@ import sys
 import time
 
 import pytest
+import redis
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
@@ -39,6 +41,19 @@ def test_session_ends_after_twelve_idle_hours(person, sign_in):
     age(client, seen=int(time.time()) - 12 * 3600 - 60)
     assert not is_inside(client)
     assert not LoginSession.objects.exists()
+
+
+@pytest.mark.parametrize("headers", [{"X-Live": "1"}, {"Accept": "text/event-stream"}])
+def test_tab_that_asks_by_itself_does_not_keep_the_session_alive(person, sign_in, headers):
+    # a tab left open idles out like a closed one
+    client, _response = sign_in(person("livia").email)
+    eleven_hours_ago = int(time.time()) - 11 * 3600
+    age(client, seen=eleven_hours_ago)
+    assert client.get(PAGE, headers=headers).status_code == 200
+    assert client.session["seen"] == eleven_hours_ago
+    age(client, seen=int(time.time()) - 12 * 3600 - 60)
+    assert client.get(PAGE, headers=headers).status_code == 302
+    assert not is_inside(client)
 
 
 def test_session_ends_after_seven_days_however_busy(person, sign_in):
@@ -118,6 +133,24 @@ def test_open_event_stream_ends_with_the_session(person, sign_in, how):
     got = asyncio.run(asyncio.wait_for(watch(), 5))
     assert len(got) == 1
     assert got[0].startswith(b"retry: 2000\n\nevent: hello\n")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("how", ["signs out", "idles out"])
+def test_leaving_tells_the_open_streams_to_end(person, sign_in, how):
+    # A16, A21, ASVS 7.4.1: the tabs of other sessions reconnect and are let in again
+    livia = person("livia")
+    client, _response = sign_in(livia.email)
+    with redis.Redis.from_url(settings.REDIS_URL).pubsub() as heard:
+        heard.subscribe(f"{settings.KEY_PREFIX}:live:tickets")
+        assert heard.get_message(timeout=5)["type"] == "subscribe"
+        if how == "signs out":
+            client.post(reverse("account_logout"))
+        else:
+            age(client, seen=int(time.time()) - 12 * 3600 - 60)
+            client.get(PAGE)
+        assert json.loads(heard.get_message(timeout=5)["data"]) == {"revoke": livia.pk}
+    assert not is_inside(client)
 
 
 def test_own_sessions_are_listed_and_can_be_ended(person, sign_in):

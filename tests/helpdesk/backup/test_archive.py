@@ -55,7 +55,7 @@ def test_newer_format_and_other_files_are_refused(tmp_path: Path) -> None:
         writer = ArchiveWriter(handle)
         writer.finish({"tables": {}} | {"format": 2})
     with tarfile.open(tmp_path / "b.tar") as plain:
-        manifest = json.loads(plain.extractfile("manifest.json").read())  # type: ignore[union-attr]
+        manifest = json.loads(plain.extractfile("manifest.json").read())  # type: ignore[union-attr]  # it is a file
     assert manifest["format"] == 2
     with pytest.raises(Refusal, match=r"b\.tar"):
         Archive(tmp_path / "b.tar")

@@ -46,7 +46,7 @@ def test_a_yearly_municipal_day_is_a_holiday_every_year(company):
     # a municipal date
     company(municipal_holidays="25/01")
     this_year = app_now().year
-    days = holidays_of(SiteSettings.objects.get()).days
+    days = holidays_of(SiteSettings.objects.get(), near=app_now()).days
     assert [days.get(date(year, 1, 25)) for year in (this_year, this_year + 1)] == ["Feriado municipal"] * 2
 
 
@@ -137,7 +137,7 @@ def test_hours_nobody_can_read_are_refused_with_the_sentence(room):
 
 def test_a_department_may_have_hours_and_zone_of_its_own(room):
     save_department(room, timezone="America/Rio_Branco", hours="sab 09:00-13:00")
-    calendar = calendar_of(Department.objects.get(key="fiscal"), site=site_settings())
+    calendar = calendar_of(Department.objects.get(key="fiscal"), site=site_settings(), near=app_now())
     assert str(calendar.timezone) == "America/Rio_Branco"
 
 

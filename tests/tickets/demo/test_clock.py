@@ -31,7 +31,7 @@ def test_a_failure_leaves_nothing_behind_not_even_the_clock(settings, tmp_path, 
         raise RuntimeError("stumbled")
 
     settings.ATTACHMENTS_DIR = tmp_path / "attachments"
-    monkeypatch.setitem(stage.PLAYS, "trio", stumble)  # type: ignore[arg-type]
+    monkeypatch.setitem(stage.PLAYS, "trio", stumble)  # type: ignore[arg-type]  # stands in for a play
     with pytest.raises(RuntimeError, match="stumbled"):
         call_command("demo", stdout=io.StringIO())
     assert not Ticket.objects.exists()

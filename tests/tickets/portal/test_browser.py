@@ -75,7 +75,7 @@ def test_customer_follows_and_answers(browse, ticket, size):  # R-130
     check(page)
     page.get_by_label("Sua mensagem").fill("Consigo a nota até as 11h?")
     page.set_input_files("#files", {"name": "print.txt", "mimeType": "text/plain", "buffer": b"linha"})
-    expect(page.locator("[data-names]")).to_have_text("print.txt")
+    expect(page.locator("[data-names]")).to_contain_text("print.txt")
     page.get_by_role("button", name="Enviar").click()
     expect(page.get_by_text("Mensagem recebida")).to_be_visible()
     expect(page.locator("#thread")).to_contain_text("Consigo a nota até as 11h?")

@@ -49,3 +49,34 @@ def session_of(browser):
         return {settings.SESSION_COOKIE_NAME: browser(user).cookies[settings.SESSION_COOKIE_NAME].value}
 
     return make
+
+
+@pytest.fixture
+def open_desk(chromium, served, session_of):
+    """Open a signed-in page: `open_desk(livia, phone=True)`; the test fails on any script error or CSP report.
+
+    `clock`: the browser's clock moves by `page.clock.fast_forward` only.
+    """
+    contexts, trouble = [], []
+
+    def make(user, path: str = "/", *, phone: bool = False, clock: bool = False):
+        size = {"width": 390, "height": 844} if phone else {"width": 1440, "height": 900}
+        context = chromium.new_context(viewport=size, locale="pt-BR", has_touch=phone, is_mobile=phone)
+        contexts.append(context)
+        ((name, value),) = session_of(user).items()
+        context.add_cookies([{"name": name, "value": value, "url": served.url}])
+        if clock:
+            context.clock.install()
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on(
+            "console", lambda said: trouble.append(said.text) if "Content Security" in said.text else None
+        )
+        page.goto(served.url + path)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert trouble == []

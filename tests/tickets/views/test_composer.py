@@ -132,6 +132,29 @@ def test_oversized_and_missing_files_are_refused(ticket, desk_of, url, settings)
     assert not DraftFile.objects.exists()
 
 
+def test_files_have_a_limit_together(ticket, desk_of, url, settings):
+    # the file that is too much is refused, the others and the text stay
+    settings.MAX_FILES_BYTES = 15
+    desk_of.post(f"{url}/rascunho/", {"kind": "reply", "text": "segue", "base": 1, "key": KEY})
+    assert upload(desk_of, url, content=b"x" * 10).status_code == 200
+    answer = upload(desk_of, url, name="outra.txt", content=b"y" * 6)
+    assert answer.status_code == 413
+    assert "Juntos" in answer["HX-Trigger"].encode().decode("unicode_escape")
+    assert DraftFile.objects.get().file.name == "tela.txt"
+    assert Draft.objects.get().text == "segue"
+
+
+def test_reply_too_heavy_is_not_sent_and_stays_a_draft(ticket, desk_of, url, settings):
+    # two uploads side by side may each have been let in
+    upload(desk_of, url, content=b"x" * 10)
+    upload(desk_of, url, name="outra.txt", content=b"y" * 6)
+    desk_of.post(f"{url}/rascunho/", {"kind": "reply", "text": "segue", "base": 1, "key": KEY})
+    settings.MAX_FILES_BYTES = 15
+    assert desk_of.post(f"{url}/enviar/", message(ticket)).status_code == 422
+    assert not ThreadEntry.objects.filter(kind="reply").exists()
+    assert (Draft.objects.get().text, DraftFile.objects.count()) == ("segue", 2)
+
+
 def test_reply_comes_back_with_text_files_and_status_while_it_waits(ticket, desk_of, url):
     #
     before = Ticket.objects.get().status

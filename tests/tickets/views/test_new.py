@@ -1,10 +1,11 @@
 """A ticket made by hand: written first, or registered; nobody is refused for missing data."""
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
-from channels_inbox.models import OutboundMessage
+from channels_inbox.models import MessageAttachment, OutboundMessage
 from helpdesk.people.models import Contact, ContactAddress
-from tickets.models import Department, ThreadEntry, Ticket
+from tickets.models import Department, EntryAttachment, ThreadEntry, Ticket
 
 pytestmark = pytest.mark.django_db
 KEY = "d" * 32
@@ -90,3 +91,65 @@ def test_page_offers_the_own_department_first(desk_of):
     chosen = page[page.index("selected>") + len("selected>") :]
     assert chosen.startswith("Suporte")
     assert ContactAddress.objects.count() == 0
+
+
+def text_file(name: str = "pedido.txt", content: bytes = b"pedido 1932") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content, "text/plain")
+
+
+def attached() -> list[str]:
+    return list(EntryAttachment.objects.order_by("id").values_list("file__name", flat=True))
+
+
+@pytest.mark.parametrize("how", ["mail", "note"])
+def test_files_go_with_the_first_message(desk_of, values, how):
+    desk_of.post("/novo/", {**values, "how": how, "files": [text_file(), text_file("foto.txt", b"foto")]})
+    assert attached() == ["pedido.txt", "foto.txt"]
+    payloads = [bytes(row.payload) for row in OutboundMessage.objects.all()]
+    assert [b"pedido.txt" in each for each in payloads] == ([True] if how == "mail" else [])
+
+
+def kept_in(answer) -> list[str]:
+    return [each["signed"] for each in answer.context["kept"]]
+
+
+def test_refused_form_keeps_its_files(desk_of, values):
+    refused = desk_of.post("/novo/", {**values, "email": "", "files": [text_file()]})
+    assert refused.status_code == 422
+    assert "pedido.txt" in refused.content.decode()
+    again = {**values, "email": "", "kept": kept_in(refused), "files": [text_file("foto.txt", b"foto")]}
+    refused = desk_of.post("/novo/", again)
+    assert len(kept_in(refused)) == 2
+    assert desk_of.post("/novo/", {**values, "kept": kept_in(refused)}).status_code == 302
+    assert attached() == ["pedido.txt", "foto.txt"]
+
+
+def test_kept_file_is_the_uploaders_own(desk_of, values, browser, person):
+    # A27: another person's signature, a forged one and a plain number give nothing
+    kept = kept_in(desk_of.post("/novo/", {**values, "email": "", "files": [text_file()]}))
+    number = str(MessageAttachment.objects.get().pk)
+    other = browser(person("caio"))
+    assert other.post("/novo/", {**values, "kept": [*kept, number, kept[0][:-2]]}).status_code == 302
+    assert attached() == []
+
+
+def test_too_heavy_together_is_said_and_nothing_is_lost(desk_of, values, settings):
+    # R-148
+    settings.MAX_FILES_BYTES = 15
+    answer = desk_of.post("/novo/", {**values, "files": [text_file(), text_file("foto.txt", b"outra foto")]})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "Juntos" in page
+    assert "pedido.txt" in page
+    assert "foto.txt" in page
+    assert not Ticket.objects.exists()
+    assert desk_of.post("/novo/", {**values, "kept": kept_in(answer)[:1]}).status_code == 302
+    assert attached() == ["pedido.txt"]
+
+
+def test_one_file_too_large_is_named_and_the_others_are_kept(desk_of, values, settings):
+    settings.MAX_ATTACHMENT_BYTES = 12
+    answer = desk_of.post("/novo/", {**values, "files": [text_file(), text_file("filme.txt", b"x" * 13)]})
+    assert answer.status_code == 422
+    assert "filme.txt" in answer.content.decode()
+    assert [each["name"] for each in answer.context["kept"]] == ["pedido.txt"]
