@@ -9,7 +9,6 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from typing import Any
 
 import redis
@@ -45,9 +44,11 @@ def publish(topic: str, message: Message) -> None:
 
 
 def whisper(topic: str, message: Message) -> None:
-    """Announce what nobody must catch up with (who is looking): without a number; a broker that is away is no error."""
-    with suppress(redis.RedisError):
+    """Announce what nobody must catch up with: without a number; a broker that is away is no error."""
+    try:
         client().publish(_name(topic), json.dumps(message))
+    except redis.RedisError as error:
+        logger.warning("live hint lost: %s", error)
 
 
 def position(topic: str) -> int | None:
@@ -63,7 +64,7 @@ def position(topic: str) -> int | None:
 
 def revoke(user_id: int) -> None:
     """Close every open stream of a user at once (rights, password or state changed; A16, A21)."""
-    publish("tickets", {"revoke": user_id})
+    whisper("tickets", {"revoke": user_id})
 
 
 class Hub:
