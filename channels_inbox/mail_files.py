@@ -45,7 +45,7 @@ def find_files(path: Path) -> Iterator[tuple[Path, str]]:
             names[:] = [name for name in names if name != "tmp"]
         for name in sorted(files):
             file = Path(folder, name)
-            if file.is_symlink():
+            if file.is_symlink() or not file.is_file():  # a pipe or device would be waited for, forever
                 continue
             if in_maildir or name.lower().endswith(".eml"):
                 yield file, "mail"

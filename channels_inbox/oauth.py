@@ -30,6 +30,7 @@ from helpdesk.people.audit import record
 
 logger = logging.getLogger(__name__)
 EARLY_SECONDS = 120
+DAY = 24 * 3600.0
 CONSENT_SECONDS = 600
 ANSWER_SECONDS = 20
 ANSWER_BYTES = 256 * 1024
@@ -230,6 +231,14 @@ def _post(url: str, form: dict[str, str], *, cafile: str | None) -> tuple[int, d
     return response.status_code, answer if isinstance(answer, dict) else {}
 
 
+def _seconds(given: Any) -> float:
+    """Return how long a token lives; an answer that says no sensible time means an hour."""
+    try:
+        return min(max(float(given), 0), DAY) if given else DAY / 24
+    except (TypeError, ValueError):
+        return DAY / 24
+
+
 def _keep(channel: Channel, tokens: dict[str, Any]) -> str:
     """Store new tokens beside the other secrets; an old refresh token stays. Returns the access token."""
     with transaction.atomic():
@@ -237,7 +246,7 @@ def _keep(channel: Channel, tokens: dict[str, Any]) -> str:
         kept = row.credentials
         kept["access_token"] = tokens["access_token"]
         kept["refresh_token"] = tokens.get("refresh_token") or kept.get("refresh_token", "")
-        kept["expires_at"] = app_now().timestamp() + float(tokens.get("expires_in") or 3600)
+        kept["expires_at"] = app_now().timestamp() + _seconds(tokens.get("expires_in"))
         row.seal(kept)
         row.save(update_fields=["sealed_credentials"])
     channel.sealed_credentials = row.sealed_credentials

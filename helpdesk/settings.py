@@ -101,6 +101,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": KEY_PREFIX,
+        "OPTIONS": {"serializer": "helpdesk.lib.cache_values.JsonSerializer"},
     }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

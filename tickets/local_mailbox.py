@@ -6,7 +6,6 @@ account mail holds secret links and is shown only to those who make accounts any
 
 import uuid
 from dataclasses import dataclass
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
@@ -24,7 +23,7 @@ from channels_inbox.receivers import channel_for
 from channels_inbox.transport import LOCAL
 from helpdesk.lib.files import sniff_type
 from helpdesk.people.models import User
-from tickets.mail_out import clean_header
+from tickets.mail_out import clean_header, mail_address, mail_ids
 from tickets.models import EntryDelivery, Ticket
 from tickets.permissions import may
 
@@ -93,14 +92,14 @@ def write(
     With `answers` it carries what a mail program sets: In-Reply-To, References, the quoted text.
     """
     message = EmailMessage(policy=SMTP if sender.isascii() else SMTPUTF8)
-    message["From"] = _address(name, sender)
+    message["From"] = mail_address(name, sender)
     message["To"] = clean_header(to, limit=254)
     message["Subject"] = clean_header(subject)
     message["Date"] = format_datetime(timezone.localtime())
     message["Message-ID"] = f"<{uuid.uuid4()}@{sender.rpartition('@')[2]}>"
     if answers is not None:
         message["In-Reply-To"] = f"<{answers.row.message_id}>"
-        message["References"] = " ".join(_thread(answers))
+        message["References"] = mail_ids(_thread(answers))
         text = f"{text}\n\n{_quoted(answers)}"
     message.set_content(text)
     for each in files:
@@ -111,13 +110,9 @@ def write(
     return store(channel_for([to]), [mail_envelope(message.as_bytes())])
 
 
-def _address(name: str, address: str) -> Address:
-    return Address(display_name=clean_header(name, limit=80), addr_spec=clean_header(address, limit=254))
-
-
 def _thread(answers: LocalMail) -> list[str]:
     ids = [*answers.mail.references, answers.row.message_id]
-    return list(dict.fromkeys(f"<{each.strip('<>')}>" for each in ids))
+    return list(dict.fromkeys(each.strip("<>") for each in ids))
 
 
 def _quoted(answers: LocalMail) -> str:

@@ -4,6 +4,7 @@ Every recipient gets an own message with the same To and Cc, an own signed Messa
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.headerregistry import Address
@@ -23,6 +24,8 @@ from helpdesk.people.models import Contact
 from tickets.models import MailReference, Ticket
 
 MAX_REFERENCES = 20
+_ID = re.compile(r"[!-;=?-~]{3,250}")  # printable, without white space and brackets
+_SIGNS = re.compile(r"[()<>\[\]:;@\\,\"]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -56,8 +59,23 @@ class Outgoing:
 
 
 def clean_header(value: str, *, limit: int = 200) -> str:
-    """Return a value safe for one header line: no control characters, no line breaks, bounded (A18)."""
-    return _CONTROL.sub(" ", value).strip()[:limit]
+    """Return a value safe for one header line: no control characters, no line breaks, bounded (A18).
+
+    Nor an encoded word: Python's `email` decodes what a stranger encoded, and writes its line break out.
+    """
+    return _CONTROL.sub(" ", value).replace("=?", "= ?").strip()[:limit]
+
+
+def mail_address(name: str, address: str) -> Address:
+    """Return an address for a header. The name keeps no sign that means something there: when Python's `email`
+    folds a long line it forgets the quotes around it, and `Marina: mau@fora.example` would be an address (A18)."""
+    plain = " ".join(_SIGNS.sub(" ", clean_header(name)).split())
+    return Address(display_name=plain[:80], addr_spec=clean_header(address, limit=254))
+
+
+def mail_ids(ids: Iterable[str]) -> str:
+    """Return Message-IDs as a header holds them; one that is no plain word is left out (A18)."""
+    return " ".join(f"<{each}>" for each in ids if _ID.fullmatch(each) and "=?" not in each)
 
 
 def mail_domain(channel: Channel) -> str:
@@ -105,7 +123,7 @@ def build(outgoing: Outgoing, recipient: Recipient, *, link: str) -> tuple[bytes
             read(attachment.sha256),
             maintype=maintype,
             subtype=subtype or "octet-stream",
-            filename=attachment.name,
+            filename=clean_header(attachment.name),
         )
     return message.as_bytes(), message_id
 
@@ -122,26 +140,22 @@ def _with_link(text: str, link: str) -> str:
 
 def _set_headers(message: EmailMessage, outgoing: Outgoing, recipient: Recipient, message_id: str) -> None:
     channel, ticket = outgoing.channel, outgoing.ticket
-    message["From"] = _address(outgoing.sender_name, channel.address)
+    message["From"] = mail_address(outgoing.sender_name, channel.address)
     named = outgoing.names_recipients
-    message["To"] = [_address(each.contact.name if named else "", each.address) for each in outgoing.to]
+    message["To"] = [mail_address(each.contact.name if named else "", each.address) for each in outgoing.to]
     if outgoing.cc:
-        message["Cc"] = [_address(each.contact.name if named else "", each.address) for each in outgoing.cc]
-    message["Reply-To"] = _address(
+        message["Cc"] = [mail_address(each.contact.name if named else "", each.address) for each in outgoing.cc]
+    message["Reply-To"] = mail_address(
         outgoing.sender_name, reply_address(channel.address, ticket.pk, recipient.contact.pk)
     )
     message["Subject"] = clean_header(outgoing.subject)
     message["Date"] = format_datetime(outgoing.written_at)
     message["Message-ID"] = f"<{message_id}>"
-    if outgoing.references:
-        message["In-Reply-To"] = f"<{outgoing.references[-1]}>"
-        message["References"] = " ".join(f"<{each}>" for each in outgoing.references)
+    if known := mail_ids(outgoing.references):
+        message["In-Reply-To"] = known.rpartition(" ")[2]
+        message["References"] = known
     message["X-Presteza-Protocol"] = ticket.protocol
     if outgoing.automatic:
         message["Auto-Submitted"] = "auto-replied"
         message["X-Auto-Response-Suppress"] = "All"
         message["Precedence"] = "auto_reply"
-
-
-def _address(name: str, address: str) -> Address:
-    return Address(display_name=clean_header(name, limit=80), addr_spec=clean_header(address, limit=254))

@@ -86,9 +86,10 @@ def address_of(request: HttpRequest) -> str:
 
 
 def _running(limit: Limit, key: str) -> Pause | None:
-    until = cache.get(_name(limit, key, "pause"))
-    if until is None:
+    said = cache.get(_name(limit, key, "pause"))
+    if said is None:
         return None
+    until = datetime.fromisoformat(said)
     if until > app_now():
         return Pause(until, limit.pause // 60)
     clear(limit, key)
@@ -97,7 +98,7 @@ def _running(limit: Limit, key: str) -> Pause | None:
 
 def _begin_pause(limit: Limit, key: str) -> Pause:
     until = app_now() + timedelta(seconds=limit.pause)
-    cache.set(_name(limit, key, "pause"), until, timeout=limit.pause)
+    cache.set(_name(limit, key, "pause"), until.isoformat(), timeout=limit.pause)
     return Pause(until, limit.pause // 60)
 
 

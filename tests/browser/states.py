@@ -11,7 +11,7 @@ from channels_inbox.models import OutboundMessage
 from channels_inbox.outbox import deliver_due
 from helpdesk.people.models import User
 from tests.browser.roads import LINK, read, words
-from tests.flows.test_matching import bounce
+from tests.flows.test_returned import bounce
 from tickets import assignment, conversation, lifecycle, trio
 from tickets.models import EntryDelivery, ThreadEntry, Ticket
 from tickets.reactions import react_due

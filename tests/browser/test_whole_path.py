@@ -24,7 +24,7 @@ from tests.browser.roads import (
     words,
 )
 from tests.channels_inbox.conftest import authority, dovecot, mailbox, short_home  # noqa: F401
-from tests.flows.test_matching import forged_signature
+from tests.flows.answered import forged_signature
 from tests.flows.worker import smtp_sink, until, worker
 from tests.mails import mail
 from tickets.models import ThreadEntry, Ticket, TrackingToken

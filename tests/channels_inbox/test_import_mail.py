@@ -1,6 +1,7 @@
 """Old mail comes in as history, through the same inbox: new, repeated, quarantined are counted (R-420)."""
 
 import io
+import os
 import re
 from pathlib import Path
 
@@ -128,3 +129,12 @@ def test_nested_maildirs_and_odd_mboxes(tmp_path):
     assert b"\r\nFrom - linha\r\n" in last.raw
     assert not [each for each in found if each.error]
     assert list(find_mails(tmp_path / "empty")) == []
+
+
+def test_pipe_among_the_mails_is_passed_over(tmp_path):
+    # A22: it would be waited for, forever; and a link leads outside the folder
+    (tmp_path / "a.eml").write_bytes(mail())
+    os.mkfifo(tmp_path / "b.eml")
+    os.mkfifo(tmp_path / "b.mbox")
+    (tmp_path / "c.eml").symlink_to("/etc/passwd")
+    assert [Path(found.source).name for found in find_mails(tmp_path)] == ["a.eml"]

@@ -277,3 +277,10 @@ def test_no_token_in_logs_rows_or_exports(admin, consented, provider, scripted, 
         seen += cursor.fetchone()[0]
     assert len(provider.ever) >= 4
     assert not [token for token in [*provider.ever, CLIENT_SECRET] if token in seen]
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [(None, 3600), ("amanhã", 3600), ([], 3600), (-5, 0), (1e12, 86400), ("120", 120)]
+)
+def test_how_long_a_token_lives_is_not_believed_blindly(said, seconds):
+    assert oauth._seconds(said) == seconds

@@ -1,8 +1,7 @@
-"""Which ticket a mail joins: every row of R-128 with every kind of proof, forgeries, loops and bounces, end to end."""
+"""Which ticket a mail joins: every row of R-128 with every kind of proof, forgeries and loops, end to end."""
 
 import email
 import email.policy
-import re
 
 import pytest
 
@@ -10,45 +9,14 @@ from channels_inbox.adapters.email import mail_envelope
 from channels_inbox.inbox import process_due, store
 from channels_inbox.mailbox_ids import new_message_id, reply_address
 from channels_inbox.models import Channel, InboundMessage, OutboundMessage
-from channels_inbox.outbox import deliver_due
-from helpdesk.people.models import Contact, ContactAddress
+from helpdesk.people.models import Contact
+from tests.flows.answered import COPIED, MARINA, STRANGER, forged_signature
 from tests.mails import mail
-from tickets import conversation
 from tickets.models import MailReference, Participant, ThreadEntry, Ticket
 from tickets.reactions import react_due
 
 pytestmark = pytest.mark.django_db
-MARINA = "Marina Prado <marina@trigal.example>"
-STRANGER = "Estranho <estranho@fora.example>"
-COPIED = "Contador Exato <contador@exato.example>"
 TRUSTED = "mx.presteza.example"
-
-
-@pytest.fixture
-def case(arrive, person, travel):
-    """A ticket of Marina with a copied accountant and one reply of ours that left."""
-
-    class Case:
-        entry = arrive(sender=MARINA, cc=COPIED, message_id="raiz@trigal.example")
-        ticket = entry.ticket
-
-    conversation.reply(Case.ticket, actor=person("livia"), text="Vou verificar.")
-    travel(seconds=20)
-    while deliver_due():
-        pass
-    mine = OutboundMessage.objects.filter(purpose="reply").order_by("id")
-    Case.reply_id = mine.get(recipient="marina@trigal.example").message_id
-    Case.reply_to = (
-        email.message_from_bytes(
-            bytes(mine.get(recipient="marina@trigal.example").payload), policy=email.policy.default
-        )["Reply-To"]
-        .addresses[0]
-        .addr_spec
-    )
-    Case.copied_id = mine.get(recipient="contador@exato.example").message_id
-    Case.sent = OutboundMessage.objects.count()
-    Case.ticket.refresh_from_db()
-    return Case
 
 
 def proofs(case) -> dict[str, dict]:
@@ -153,11 +121,6 @@ def test_row_6_nothing_of_these(case, arrive):
 
 
 # --- forgeries (A10, A11) --------------------------------------------------------------------------------
-
-
-def forged_signature(value: str) -> str:
-    """The same id or address with another signature of the right length."""
-    return re.sub(r"[a-z2-7]{20}@", "a" * 20 + "@", value)
 
 
 FORGERIES = {
@@ -359,66 +322,6 @@ def test_automatic_mail_reopens_nothing(case, arrive):
     case.ticket.refresh_from_db()
     assert entry.ticket_id == case.ticket.pk
     assert case.ticket.status == "resolved"
-
-
-# --- mail that came back (R-133) -------------------------------------------------------------------------
-
-
-def bounce(message_id: str, recipient: str, *, status: str = "5.1.1") -> bytes:
-    boundary = "b1"
-    return (
-        f"Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example\r\nTo: suporte@presteza.example\r\n"
-        f"Subject: Undelivered Mail Returned to Sender\r\nMessage-ID: <b-{message_id}>\r\nMIME-Version: 1.0\r\n"
-        f'Content-Type: multipart/report; report-type=delivery-status; boundary="{boundary}"\r\n\r\n'
-        f"--{boundary}\r\nContent-Type: text/plain\r\n\r\nThe mail could not be delivered.\r\n"
-        f"--{boundary}\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n"
-        f"Final-Recipient: rfc822; {recipient}\r\nAction: failed\r\nStatus: {status}\r\n"
-        f"Diagnostic-Code: smtp; 550 {status} no such user\r\n"
-        f"--{boundary}\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <{message_id}>\r\nSubject: x\r\n"
-        f"--{boundary}--\r\n"
-    ).encode()
-
-
-def marked() -> set[str]:
-    return set(ContactAddress.objects.filter(bounced_at__isnull=False).values_list("value", flat=True))
-
-
-def test_a_genuine_bounce_goes_to_its_ticket_and_marks_the_address(case, arrive):
-    entry = arrive(bounce(case.reply_id, "marina@trigal.example"))
-    assert entry.ticket_id == case.ticket.pk
-    assert entry.kind == "bounce"
-    assert entry.pk not in ThreadEntry.objects.for_customer().values_list("pk", flat=True)
-    assert marked() == {"marina@trigal.example"}
-    sent = OutboundMessage.objects.get(message_id=case.reply_id)
-    assert sent.receipt == "bounced"
-    assert OutboundMessage.objects.count() == case.sent  # nobody answers a bounce
-
-
-@pytest.mark.parametrize(
-    "forgery", ["unknown id", "forged signature", "other recipient", "customer's own id"]
-)
-def test_a_forged_bounce_marks_nothing(case, arrive, forgery):
-    message_id, recipient = {
-        "unknown id": ("x@presteza.example", "marina@trigal.example"),
-        "forged signature": (forged_signature(case.reply_id), "marina@trigal.example"),
-        "other recipient": (case.reply_id, "contador@exato.example"),
-        "customer's own id": ("raiz@trigal.example", "marina@trigal.example"),
-    }[forgery]
-    before = case.ticket.status
-    arrive(bounce(message_id, recipient))
-    assert marked() == set()
-    assert not OutboundMessage.objects.filter(receipt="bounced").exists()
-    case.ticket.refresh_from_db()
-    assert case.ticket.status == before
-    assert OutboundMessage.objects.count() == case.sent
-
-
-def test_a_delay_is_no_failure(case, arrive):
-    raw = bounce(case.reply_id, "marina@trigal.example", status="4.4.1").replace(
-        b"Action: failed", b"Action: delayed"
-    )
-    arrive(raw.replace(b"Undelivered Mail Returned to Sender", b"Warning: message delayed"))
-    assert marked() == set()
 
 
 def test_references_are_bounded(arrive):

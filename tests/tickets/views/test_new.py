@@ -1,5 +1,8 @@
 """A ticket made by hand: written first, or registered; nobody is refused for missing data."""
 
+import email
+import email.policy
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -153,3 +156,23 @@ def test_one_file_too_large_is_named_and_the_others_are_kept(desk_of, values, se
     assert answer.status_code == 422
     assert "filme.txt" in answer.content.decode()
     assert [each["name"] for each in answer.context["kept"]] == ["pedido.txt"]
+
+
+def test_every_refused_field_says_why(desk_of, values):
+    page = desk_of.post("/novo/", {**values, "subject": "x" * 256, "name": "y" * 201}).content.decode()
+    assert page.count('class="error">') == 2
+
+
+def test_hostile_names_reach_neither_headers_nor_the_page(desk_of, values):
+    # A02, A18: what a browser cannot type but anybody may post
+    bad = 'a"\r\nBcc: mau@fora.example\u2028<img src=x onerror=alert(1)>'
+    file = SimpleUploadedFile(bad + ".txt", b"x", "text/html\r\nX-Mau: 1")
+    answer = desk_of.post("/novo/", {**values, "name": bad, "subject": bad, "files": [file]}, follow=True)
+    assert "<img src=x" not in answer.content.decode()
+    row = OutboundMessage.objects.get()
+    letter = email.message_from_bytes(bytes(row.payload), policy=email.policy.default)
+    assert (row.recipient, letter["Bcc"]) == ("wagner@boasafra.example", None)
+    (part,) = letter.iter_attachments()
+    assert set(part.keys()) == {"Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "MIME-Version"}
+    assert part.get_content_type() == "text/plain"
+    assert all(mark not in part.get_filename() for mark in ("\r", "\n", "\u2028"))
