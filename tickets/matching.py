@@ -56,9 +56,7 @@ class Question:
     contact: Contact
     named: list[int] = field(default_factory=list)  # proved, claimed, referenced; nearest first
     waiting: list[int] = field(default_factory=list)  # an answer there named this very message before it came
-    twins: list[int] = field(
-        default_factory=list
-    )  # they hold a mail of the same id: one mail to two of our mailboxes
+    twins: list[int] = field(default_factory=list)  # a mail of the same id came to another mailbox of ours
     wanted: int | None = None  # the ticket to join
     merged_into: int | None = None  # where it went, if it is still to be followed
     moved: bool = False  # it was followed

@@ -19,6 +19,8 @@ GROWING = re.compile(
     r"Seq Scan on (tickets_(?:ticket|threadentry|participant|mailreference|ticketevent|reaction|entry\w+|trackingtoken)"
     r"|channels_inbox_(?:inboundmessage|outboundmessage|channelthread|messageattachment)|people_contact\w*)\b"
 )
+# The answer to these may be five seconds old (`intake`), so that they fall into one measure and not into the next.
+REMEMBERED = re.compile(r'SELECT "channels_inbox_channel"\."address"|FROM "tickets_channelpolicy"')
 
 
 class Counted:
@@ -27,6 +29,11 @@ class Counted:
     def __init__(self) -> None:
         self.ran: list[tuple[str, object]] = []
         self.commits = 0
+
+    @property
+    def asked(self) -> int:
+        """How many statements ran, without those that are asked every five seconds."""
+        return sum(not REMEMBERED.search(sql) for sql, _params in self.ran)
 
     def __call__(self, execute, sql, params, many, context):
         self.ran.append((sql, params))
@@ -105,7 +112,7 @@ def test_strangers_of_a_batch_share_their_statements_and_their_commit(arrive):
         store_all(*raws)
         with counted() as counter:
             assert process_due(2 * count) == 2 * count
-        costs.append((len(counter.ran), counter.commits))
+        costs.append((counter.asked, counter.commits))
     assert costs[0] == costs[1]
     assert costs[0][1] <= 4  # the claim, two reads (its rows, their channel), the round
 
@@ -126,7 +133,7 @@ def test_references_cost_the_same_one_or_sixty(desk, arrive, where):
         store_all(mail(references=" ".join([f"<{root}>", *named]), text=f"resposta {count}"))
         with counted() as counter:
             assert process_due(1) == 1
-        costs.append((len(counter.ran), counter.commits))
+        costs.append((counter.asked, counter.commits))
         assert ThreadEntry.objects.order_by("-id")[0].ticket_id == ticket.pk
     assert len(set(costs)) == 1, costs
 
