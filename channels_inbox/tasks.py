@@ -1,7 +1,7 @@
 """Decides nothing: tasks load, delegate and leave the outcome in the rows. The bell only; the sweep is the net."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -48,15 +48,20 @@ def ring_after_commit(task: Task, *args: object, countdown: float = 0) -> None:
     transaction.on_commit(lambda: ring_quietly(task, *args, countdown=countdown))
 
 
+def drain(batch: Callable[[], int], task: Task) -> None:
+    """Work batches until nothing is due; after so many hand the rest to a fresh task, so that no run is long."""
+    for _ in range(DRAIN_BATCHES):
+        if not batch():
+            return
+    ring_quietly(task)
+
+
 @shared_task
 def process_inbound() -> None:
     """Drain arrivals that are due; hand the rest to a fresh task so that no run is long."""
     from channels_inbox.inbox import process_due
 
-    for _ in range(DRAIN_BATCHES):
-        if not process_due():
-            return
-    ring_quietly(process_inbound)
+    drain(process_due, process_inbound)
 
 
 @shared_task
@@ -64,10 +69,7 @@ def deliver_outbound() -> None:
     """Drain messages that may leave."""
     from channels_inbox.outbox import deliver_due
 
-    for _ in range(DRAIN_BATCHES):
-        if not deliver_due():
-            return
-    ring_quietly(deliver_outbound)
+    drain(deliver_due, deliver_outbound)
 
 
 @shared_task(soft_time_limit=240, time_limit=260)

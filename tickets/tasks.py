@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from channels_inbox.tasks import DRAIN_BATCHES, ring_quietly
+from channels_inbox.tasks import drain, ring_quietly
 
 
 @shared_task
@@ -10,10 +10,7 @@ def react() -> None:
     """Drain reactions that are due."""
     from tickets.reactions import react_due
 
-    for _ in range(DRAIN_BATCHES):
-        if not react_due():
-            return
-    ring_quietly(react)
+    drain(react_due, react)
 
 
 @shared_task

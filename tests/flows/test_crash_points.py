@@ -77,24 +77,25 @@ def test_a_worker_killed_at_each_step_loses_and_doubles_nothing(running):
     Membership.objects.create(user=user, role="agent", department=ticket.department)
     # I2, I3: before the point of no return the reply is sent once
     for step in ["after_claim", *BEFORE_HANDED]:
-        sink.messages.clear()
-        arm(crash, step)
-        row = _reply(ticket, user, step)
-        until(lambda: not crash.exists())
-        until(quiet)
-        row.refresh_from_db()
+        row = _cut_at(step, sink, crash, ticket, user)
         assert (row.state, len(sink.messages)) == ("sent", 1), step
     # after it nobody sends again by itself: at most one message, and people see that it is uncertain
     for step in AFTER_HANDED:
-        sink.messages.clear()
-        arm(crash, step)
-        row = _reply(ticket, user, step)
-        until(lambda: not crash.exists())
-        until(quiet)
-        row.refresh_from_db()
+        row = _cut_at(step, sink, crash, ticket, user)
         assert row.state == "uncertain", step
         assert len(sink.messages) <= 1, step
         assert row.last_error
+
+
+def _cut_at(step: str, sink, crash, ticket: Ticket, user: User) -> OutboundMessage:
+    """Send a reply whose worker dies at the step; return its row when all is quiet again."""
+    sink.messages.clear()
+    arm(crash, step)
+    row = _reply(ticket, user, step)
+    until(lambda: not crash.exists())
+    until(quiet)
+    row.refresh_from_db()
+    return row
 
 
 def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(running):

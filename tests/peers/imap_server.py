@@ -4,14 +4,13 @@ import base64
 import re
 import socketserver
 import ssl
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from tests.peers.certificates import HOST, Authority
+from tests.peers.serving import serving
 
 PASSWORD = "secret"
 
@@ -221,13 +220,5 @@ class _Session(socketserver.StreamRequestHandler):
 @contextmanager
 def running_imap(authority: Authority, **certificate: object) -> Iterator[ScriptedImap]:
     """Serve on a free port, TLS from the first byte."""
-    server = ScriptedImap(authority.server_context(**certificate), authority.cafile)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with serving(ScriptedImap(authority.server_context(**certificate), authority.cafile)) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(timeout=5)
-        time.sleep(0)

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.peers.certificates import HOST
+from tests.peers.serving import serving
 
 CLIENT_ID, CLIENT_SECRET = "presteza-client", "client-secret-4711"
 
@@ -128,11 +129,5 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def running_oauth() -> Iterator[OAuthServer]:
-    server = OAuthServer()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with serving(OAuthServer()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()

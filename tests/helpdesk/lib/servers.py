@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.peers.serving import serving
+
 
 @dataclass
 class Served:
@@ -77,14 +79,8 @@ def http_server(tls: ssl.SSLContext | None = None) -> Iterator[Served]:
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     served.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield served
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
 
 
 def certificate(
