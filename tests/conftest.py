@@ -14,12 +14,13 @@ CHROMIUM_ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-quic", "--no-first-run",
 ]  # fmt: skip
+BESIDE_THE_BROWSER = ("tests/authorization/",)
 INSTALL = "apt-get install --no-install-recommends {package}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the long vectors too")
-    parser.addoption("--part", choices=["browser", "rest"], help="only the tests with a browser, or only the others")
+    parser.addoption("--part", choices=["first", "second"], help="one of the two parts that run side by side")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Skip by name what cannot run here; tests with a browser come last, because its loop stays in the thread."""
     part = config.getoption("--part")
     if part:
-        chosen = [item for item in items if uses_browser(item) == (part == "browser")]
+        chosen = [item for item in items if in_second_part(item) == (part == "second")]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
         items[:] = chosen
     items.sort(key=uses_browser)
@@ -46,6 +47,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if shutil.which(program) is None and os.environ.get("CI") != "true":
                 line = INSTALL.format(package=PROGRAMS[program])
                 item.add_marker(pytest.mark.skip(reason=f"{program} is missing: {line}"))
+
+
+def in_second_part(item: pytest.Item) -> bool:
+    """Whether a test runs beside the others: those with a browser, and as many more as make both parts equally long."""
+    return uses_browser(item) or item.nodeid.startswith(BESIDE_THE_BROWSER)
 
 
 def uses_browser(item: pytest.Item) -> bool:

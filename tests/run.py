@@ -101,19 +101,19 @@ def run_pytest(words: Sequence[str], *, full: bool) -> int:
 
 
 def run_both_parts(words: Sequence[str], *, full: bool) -> dict[str, int]:
-    """Run the tests with a browser beside the others, each on servers of its own; exit codes by name.
+    """Run the tests in two parts side by side, each on servers of its own; exit codes by name.
 
-    The output of the browser part is shown when the other one is through.
+    The second part holds the tests with a browser; its output is shown when the first one is through.
     """
-    command = pytest_command(["--part=browser", *words], full=full)
+    command = pytest_command(["--part=second", *words], full=full)
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace",
-    ) as browser, ThreadPoolExecutor(max_workers=1) as reader:  # fmt: skip
-        output = reader.submit(lambda: browser.communicate()[0])
-        rest = run_pytest(["--part=rest", *words], full=full)
+    ) as second, ThreadPoolExecutor(max_workers=1) as reader:  # fmt: skip
+        output = reader.submit(lambda: second.communicate()[0])
+        first = run_pytest(["--part=first", *words], full=full)
         print(output.result(), flush=True)
-    return {"tests": rest, "browser tests": browser.returncode}
+    return {"first part": first, "second part": second.returncode}
 
 
 def pytest_command(words: Sequence[str], *, full: bool) -> list[str]:
