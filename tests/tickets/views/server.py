@@ -6,7 +6,8 @@ import time
 
 import uvicorn
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
-from django.core.asgi import get_asgi_application
+
+from helpdesk.asgi import application
 
 
 class DeskServer:
@@ -16,7 +17,7 @@ class DeskServer:
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         config = uvicorn.Config(
-            ASGIStaticFilesHandler(get_asgi_application()),
+            ASGIStaticFilesHandler(application),
             log_level="error",
             lifespan="off",
             timeout_graceful_shutdown=2,

@@ -1,5 +1,6 @@
 """The live stream: ids only, to those who may read them, and closed when the right ends (A16, A21)."""
 
+import gc
 import json
 import queue
 import threading
@@ -78,21 +79,38 @@ def test_position_is_never_counted_again_after_the_broker_was_emptied(desk):
     assert sse.position("tickets") > before
 
 
-def test_waiting_stream_holds_no_database_connection(served, livia, session_of):
-    def connections() -> int:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
-            return cursor.fetchone()[0]
+def sessions() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return cursor.fetchone()[0]
 
-    support, before = Department.objects.get(key="suporte").pk, connections()
+
+def falls_to(number: int) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while sessions() > number and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return sessions() <= number
+
+
+def test_waiting_stream_holds_no_database_connection(served, livia, session_of):
+    support, before = Department.objects.get(key="suporte").pk, sessions()
     listeners = [Listener(f"{served.url}/live/", session_of(livia)) for _ in range(5)]
     for listener in listeners:
         publish(ticket=1, department=support, assignee=0)
         assert listener.next()["ticket"] == 1
-    deadline = time.monotonic() + PATIENCE
-    while connections() > before and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert connections() <= before
+    assert falls_to(before)
+
+
+def test_answered_requests_keep_no_database_connection(served, livia, session_of):
+    before, gc_was_on = sessions(), gc.isenabled()
+    gc.disable()  # a forgotten connection lives until the collector comes
+    try:
+        for _number in range(12):
+            assert httpx.get(f"{served.url}/", cookies=session_of(livia)).status_code == 200
+        assert falls_to(before)
+    finally:
+        if gc_was_on:
+            gc.enable()
 
 
 def test_revoked_person_is_closed_at_once_and_others_stay(served, livia, person, session_of):
