@@ -12,6 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 from channels_inbox.models import MessageAttachment
+from helpdesk.lib.disk import sync_folder
 from helpdesk.lib.files import safe_filename, sniff_type
 
 
@@ -39,7 +40,7 @@ def keep(content: bytes, *, sha256: str = "") -> str:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_directory(target.parent)
+    sync_folder(target.parent)
     return sha256
 
 
@@ -67,11 +68,3 @@ def new_attachment(
         inline=inline,
         content_id=content_id[:255],
     )
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

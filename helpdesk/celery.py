@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
 
 app = Celery("presteza")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["channels_inbox", "tickets"])
+app.autodiscover_tasks(["channels_inbox", "tickets", "helpdesk.backup"])
 
 
 @setup_logging.connect
@@ -28,6 +28,6 @@ def beat_table(sender: Celery, **_kwargs: object) -> None:
         "sweep-desk": {"task": "tickets.tasks.sweep_desk", "schedule": sweep, "options": {"expires": 60}},
         "watch": {"task": "channels_inbox.tasks.watch_flow", "schedule": 120.0, "options": {"expires": 120}},
         "tidy": {"task": "tickets.tasks.tidy", "schedule": 3600.0, "options": {"expires": 600}},
-        "backups": {"task": "tickets.tasks.keep_backups", "schedule": 300.0, "options": {"expires": 300}},
+        "backups": {"task": "helpdesk.backup.tasks.keep_backups", "schedule": 300.0, "options": {"expires": 300}},
         "poll": {"task": "channels_inbox.tasks.poll_channels", "schedule": 20.0, "options": {"expires": 20}},
     }

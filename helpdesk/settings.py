@@ -141,8 +141,8 @@ CELERY_TASK_ROUTES = {
     "tickets.tasks.react": {"queue": "out"},
     "tickets.tasks.sweep_desk": {"queue": "in"},
     "tickets.tasks.tidy": {"queue": "slow"},
-    "tickets.tasks.keep_backups": {"queue": "slow"},
-    "tickets.tasks.write_backup": {"queue": "slow"},
+    "helpdesk.backup.tasks.keep_backups": {"queue": "slow"},
+    "helpdesk.backup.tasks.write_backup": {"queue": "slow"},
 }
 CELERY_TASK_PUBLISH_RETRY = False
 

@@ -11,6 +11,7 @@ from helpdesk.backup.scheduled import last_good
 from helpdesk.lib.clock import app_now
 from helpdesk.people.models import Backup, BackupAlarm, SiteSettings
 from helpdesk.people.site import site_settings
+from tickets import alarms
 
 TOO_OLD = timedelta(days=2)
 
@@ -29,8 +30,6 @@ def check_age() -> None:
 
 def raise_alarm(reason: str) -> bool:
     """Tell people once; True when it was news."""
-    from tickets import alarms
-
     with transaction.atomic():
         if not SiteSettings.objects.filter(backup_alarm="").update(backup_alarm=reason):
             return False
@@ -40,8 +39,6 @@ def raise_alarm(reason: str) -> bool:
 
 def end_alarm() -> bool:
     """A backup succeeded: tell people that it is over; True when an alarm stood."""
-    from tickets import alarms
-
     with transaction.atomic():
         standing = SiteSettings.objects.exclude(backup_alarm="")
         reason = standing.values_list("backup_alarm", flat=True).first()

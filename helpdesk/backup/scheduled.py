@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 
 from helpdesk.lib.clock import app_now
 from helpdesk.people.models import Backup, User
@@ -61,9 +62,12 @@ def ask_now(actor: User) -> bool:
 
 def _add(backup: Backup) -> bool:
     """Add the row unless another waits or is being written: the constraint decides."""
-    before = Backup.objects.count()
-    Backup.objects.bulk_create([backup], ignore_conflicts=True)
-    return Backup.objects.count() > before
+    try:
+        with transaction.atomic():
+            backup.save(force_insert=True)
+    except IntegrityError:
+        return False
+    return True
 
 
 def start_writing() -> None:

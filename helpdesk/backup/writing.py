@@ -1,7 +1,6 @@
 """Decides how a backup that was asked for is written: under a lease, verified before it has its name (R-429)."""
 
 import logging
-import os
 import shutil
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from helpdesk.backup.save import save_backup
 from helpdesk.backup.scheduled import folder, last_good, new_name, prune, remove_leftovers
 from helpdesk.embedded.locations import FullDisk, require_space
 from helpdesk.lib.clock import AppNow
+from helpdesk.lib.disk import sync_folder
 from helpdesk.lib.durable import LeaseLost
 from helpdesk.people.models import Backup, BackupAlarm
 
@@ -59,7 +59,7 @@ def _write(backup: Backup) -> None:
         Archive(partial).refuse_unless_as_told()
         size, rows = partial.stat().st_size, sum(facts["rows"] for facts in manifest["tables"].values())
         partial.replace(place / name)
-        _sync(place)
+        sync_folder(place)
         backup.finish(file=name, size=size, rows=rows, finished_at=AppNow(), last_error="")
     except LeaseLost:
         (place / name).unlink(missing_ok=True)
@@ -110,11 +110,3 @@ class Holding:
 
     def close(self) -> None:
         self.connection.close()
-
-
-def _sync(place: Path) -> None:
-    handle = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

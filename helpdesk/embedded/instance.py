@@ -14,6 +14,7 @@ from typing import Any
 from helpdesk.embedded.language import Refusal
 from helpdesk.embedded.language import gettext as _
 from helpdesk.embedded.locations import ROOT, is_given, start_lock
+from helpdesk.lib.disk import sync_folder
 
 LAYOUT = 1
 DEFAULT_ADDRESSES = {"base_url": "http://127.0.0.1:8000", "smtp_port": 2525}
@@ -87,6 +88,4 @@ def _write(path: Path, instance: Mapping[str, Any]) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     partial.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    os.fsync(directory)
-    os.close(directory)
+    sync_folder(path.parent)

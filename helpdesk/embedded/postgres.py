@@ -40,7 +40,7 @@ RECOVERY_PATIENCE = 600.0  # a server that lives but takes no connections yet re
 PASSING = ("already exists", "still in use")  # what is left of a killed server goes away within moments
 # A small office on a machine that also runs the rest; the wheel's defaults assume nothing at all.
 SETTINGS = {
-    "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "200",
+    "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "100",
     "max_locks_per_transaction": "256", "shared_buffers": "256MB",
     "effective_cache_size": "1GB", "work_mem": "16MB",
     "maintenance_work_mem": "128MB", "max_wal_size": "1GB", "random_page_cost": "1.1", "jit": "off",

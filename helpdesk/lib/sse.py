@@ -37,7 +37,7 @@ def publish(topic: str, message: Message) -> None:
     try:
         position = client().incr(_counter(topic))
         if position == 1:  # a new or emptied broker: never count again what an open page has seen
-            position = client().incrby(_counter(topic), time.time_ns() // 1_000_000)
+            position = client().incrby(_counter(topic), time.time_ns() // 1_000)
         client().publish(_name(topic), json.dumps({**message, "at": position}))
     except redis.RedisError as error:
         logger.warning("live hint lost: %s", error)

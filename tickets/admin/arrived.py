@@ -1,6 +1,5 @@
 """Decides what people may do with what arrived: find it, download it, read it once more, settle it by hand (R-147)."""
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -18,9 +17,8 @@ from django.utils.translation import gettext_lazy as _
 
 from channels_inbox import inbox, replay
 from channels_inbox.models import Channel, InboundMessage
-from helpdesk.lib.clock import AppNow
 from helpdesk.templatetags.design import moment
-from tickets.admin.base import ChoiceFilter
+from tickets.admin.base import ChoiceFilter, LatelyFilter
 from tickets.admin.stopped import STATES, RawAdmin, StateFilter
 from tickets.by_hand import make_ticket
 
@@ -49,17 +47,9 @@ class ChannelFilter(ChoiceFilter):
         return queryset.filter(channel=self.value()) if self.value() else queryset
 
 
-class ReceivedFilter(ChoiceFilter):
+class ReceivedFilter(LatelyFilter):
     title = _("received")
-    parameter_name = "days"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("1", _("last 24 hours")), ("7", _("7 days")), ("30", _("30 days"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if not self.value():
-            return queryset
-        return queryset.filter(received_at__gt=AppNow() - timedelta(days=int(self.value())))  # type: ignore[arg-type]  # asked for only with a value
+    moment = "received_at"
 
 
 class ReplayForm(forms.Form):

@@ -1,7 +1,6 @@
 """Decides how the audit trail is read: by those with `audit_read`, never changed (R-412)."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -11,10 +10,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from helpdesk.lib.clock import AppNow
 from helpdesk.people.models import AuditEntry, User
 from helpdesk.templatetags.design import moment
-from tickets.admin.base import ChoiceFilter, ReadOnlyAdmin
+from tickets.admin.base import ChoiceFilter, LatelyFilter, ReadOnlyAdmin
 
 MOST_PEOPLE = 100
 KINDS = {
@@ -98,17 +96,9 @@ class PersonFilter(ChoiceFilter):
         return queryset.filter(actor=self.value()) if self.value() else queryset
 
 
-class SinceFilter(ChoiceFilter):
+class SinceFilter(LatelyFilter):
     title = _("since")
-    parameter_name = "days"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("1", _("today and yesterday")), ("7", _("7 days")), ("30", _("30 days"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if not self.value():
-            return queryset
-        return queryset.filter(at__gt=AppNow() - timedelta(days=int(self.value())))  # type: ignore[arg-type]  # chosen from lookups: a number
+    moment = "at"
 
 
 @admin.register(AuditEntry)

@@ -28,12 +28,12 @@ from django.utils.translation import gettext_lazy as _
 
 from channels_inbox.tasks import ring_after_commit
 from helpdesk.backup.scheduled import ask_now, file_of, last_good
+from helpdesk.backup.tasks import write_backup
 from helpdesk.csp import FILE_POLICY
 from helpdesk.people.models import Backup, SiteSettings
 from helpdesk.people.site import site_settings
 from helpdesk.templatetags.design import moment
 from tickets.admin.base import ReadOnlyAdmin, badge
-from tickets.tasks import write_backup
 
 CHUNK = 1024 * 1024
 

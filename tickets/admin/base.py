@@ -1,6 +1,7 @@
 """Decides how every page of the set-up room behaves: opened by a right, audited, no field unnamed (A09, R-412)."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -8,12 +9,15 @@ from django.contrib import admin
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.db import models
+from django.db.models.lookups import GreaterThan
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
+from helpdesk.lib.clock import AppNow
 from helpdesk.people.audit import record
 from tickets.permissions import may
 
@@ -207,6 +211,22 @@ class ChoiceFilter(admin.SimpleListFilter):
         for key, label in self.lookup_choices:
             query = changelist.get_query_string({self.parameter_name: key})
             yield {"selected": self.value() == str(key), "query_string": query, "display": label}
+
+
+class LatelyFilter(ChoiceFilter):
+    """Rows of the last day, week or month by the column `moment`."""
+
+    parameter_name = "days"
+    moment: ClassVar[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("last 24 hours")), ("7", _("7 days")), ("30", _("30 days"))]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
+        chosen = self.value()
+        if not chosen:
+            return queryset
+        return queryset.filter(GreaterThan(models.F(self.moment), AppNow() - timedelta(days=int(chosen))))
 
 
 def badge(tone: str, text: Any) -> SafeString:

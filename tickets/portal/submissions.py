@@ -44,17 +44,7 @@ def write_reply(access: Access, *, text: str, files: Files, key: str) -> Access:
         if _too_long_closed(ticket, contact):
             ticket, opened = _open_follow_up(ticket, contact, channel), True
         said = _as_message(contact.name, subject=ticket.subject, text=text, files=files)
-        add_letter(
-            Letter(
-                ticket,
-                said,
-                now=contact.locked_at,
-                contact=contact,
-                channel=channel,
-                opened=opened,
-                idem_key=idem_key,
-            )
-        )
+        _add(ticket, said, contact=contact, channel=channel, opened=opened, idem_key=idem_key)
         return _access_to(access, ticket)
 
 
@@ -118,18 +108,25 @@ def open_from_form(
             contact=contact, department=department, subject=subject, now=contact.locked_at, channel=channel
         )
         said = _as_message(name, subject=subject, text=text, files=files, address=email, language=language)
-        add_letter(
-            Letter(
-                ticket,
-                said,
-                now=contact.locked_at,
-                contact=contact,
-                channel=channel,
-                opened=True,
-                idem_key=idem_key,
-            )
-        )
+        _add(ticket, said, contact=contact, channel=channel, opened=True, idem_key=idem_key)
         return ticket
+
+
+def _add(
+    ticket: Ticket, said: ParsedMessage, *, contact: Contact, channel: Channel, opened: bool, idem_key: str
+) -> None:
+    """Add what a (locked) customer typed to a locked ticket, or to the one just opened for it."""
+    add_letter(
+        Letter(
+            ticket,
+            said,
+            now=contact.locked_at,
+            contact=contact,
+            channel=channel,
+            opened=opened,
+            idem_key=idem_key,
+        )
+    )
 
 
 def cancel_links(access: Access) -> Access:

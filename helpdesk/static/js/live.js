@@ -9,7 +9,7 @@ const address = document.body.dataset.live;
 const channel = new BroadcastChannel("presteza-live");
 const changedIds = new Set();
 const fresh = new Set();
-const heard = new Map();
+const heard = new Set();
 let gathering;
 let refreshing;
 let leading = false;
@@ -57,7 +57,7 @@ function hear(message) {
     return;
   }
   seen = Math.max(seen || 0, message.at ?? 0);
-  heard.set(String(message.ticket), performance.now());
+  heard.add(String(message.ticket));
   changedIds.add(String(message.ticket));
   clearTimeout(gathering);
   gathering = setTimeout(work, GATHER);
@@ -92,10 +92,9 @@ async function refreshHeader() {
 }
 
 // A conversation that was being fetched while its ticket changed may show the state before.
-let asked = performance.now();
-document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.target?.id === "conversation") asked = performance.now(); });
+document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.target?.id === "conversation") heard.clear(); });
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.target.id === "conversation" && heard.get(openTicket()) > asked) refreshTicket();
+  if (event.target.id === "conversation" && heard.has(openTicket())) refreshTicket();
 });
 
 // A row in the list changes where it stands; a new one waits above the list while somebody points at it.

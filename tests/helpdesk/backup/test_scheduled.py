@@ -11,10 +11,10 @@ from channels_inbox.models import OutboundMessage
 from helpdesk.backup import alarm, scheduled, writing
 from helpdesk.backup.archive import Archive
 from helpdesk.backup.scheduled import ask_now, file_of, folder, last_good, plan_backup
+from helpdesk.backup.tasks import keep_backups
 from helpdesk.backup.writing import write_due
 from helpdesk.people.models import Backup, SiteSettings, backs_up_by_itself
 from helpdesk.people.site import site_settings
-from tickets.tasks import keep_backups
 
 pytestmark = pytest.mark.django_db(transaction=True)
 THREE = datetime(2027, 3, 10, 6, 0, tzinfo=UTC)  # 3h in São Paulo
