@@ -14,7 +14,7 @@ CHROMIUM_ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-quic", "--no-first-run",
 ]  # fmt: skip
-BESIDE_THE_BROWSER = ("tests/authorization/",)
+BESIDE_THE_BROWSER = ("tests/authorization/", "tests/helpdesk/backup/", "tests/helpdesk/embedded/")
 INSTALL = "apt-get install --no-install-recommends {package}"
 
 
